@@ -1,0 +1,22 @@
+package objstore
+
+import "errors"
+
+// Classes of failure that callers act on.
+var (
+	// ErrNotFound: the object or the bucket does not exist.
+	ErrNotFound = errors.New("object not found")
+	// ErrConflict: a condition failed, this attempt's write did not happen (see the package comment
+	// for what an SDK's retry makes of this).
+	ErrConflict = errors.New("condition failed")
+	// ErrUnknownOutcome: the write may have happened, or may still happen.
+	ErrUnknownOutcome = errors.New("outcome unknown")
+	// ErrInvalidRange: the range starts at or past the end of the object.
+	ErrInvalidRange = errors.New("range not satisfiable")
+	// ErrUnavailable: the store cannot be reached or answers that it is overloaded; try again later.
+	ErrUnavailable = errors.New("store unavailable")
+	// ErrChecksum: the store or the reader found other bytes than the checksum promised.
+	ErrChecksum = errors.New("checksum mismatch")
+	// ErrLyingStore: the start-up probe saw the store ignore a condition.
+	ErrLyingStore = errors.New("store ignores conditional writes")
+)
