@@ -1,0 +1,105 @@
+package open
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/varve-log/varve/internal/objstore"
+	"github.com/varve-log/varve/internal/objstore/mem"
+)
+
+// Options tune a store beyond what its URL says. The zero value is right for everyone but tests.
+type Options struct {
+	// MultipartBytes is the object size from which uploads go in parts; 0 means 1 GiB. S3 takes at
+	// most 5 GiB in one PUT.
+	MultipartBytes int64
+	// PartBytes is the size of a part, 5 MiB at least for real S3; 0 means 64 MiB. Larger objects get
+	// larger parts so that there are never more than 10,000.
+	PartBytes int64
+	// ConnsMax bounds the connections to the store; 0 means 256.
+	ConnsMax int
+}
+
+// Open opens the store at a URL; see the package comment for their forms.
+func Open(ctx context.Context, rawURL string, o Options) (objstore.Store, error) {
+	u, err := parse(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	switch u.Scheme {
+	case "mem":
+		return openMem(u)
+	default:
+		return nil, bad(rawURL, fmt.Sprintf("unknown scheme %q", u.Scheme))
+	}
+}
+
+func openMem(u *url.URL) (objstore.Store, error) {
+	if _, err := params(u); err != nil {
+		return nil, err
+	}
+	return mem.Named(strings.Trim(u.Host+u.Path, "/")), nil
+}
+
+func parse(rawURL string) (*url.URL, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("store URL cannot be parsed: %w; %s", errCause(err), forms)
+	}
+	if u.User != nil {
+		return nil, fmt.Errorf("store URL %s carries credentials: URLs end up in logs and process "+
+			"lists; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, or use a "+
+			"shared credentials file", u.Redacted())
+	}
+	return u, nil
+}
+
+const forms = "expected file:///dir, s3://bucket/prefix?region=R&endpoint=URL, " +
+	"minio://host:port/bucket/prefix?tls=true or mem://name"
+
+func bad(rawURL, cause string) error {
+	return fmt.Errorf("store URL %s: %s; %s", rawURL, cause, forms)
+}
+
+// errCause leaves the URL itself, which may hold credentials, out of a parse error.
+func errCause(err error) error {
+	if ue, ok := err.(*url.Error); ok {
+		return ue.Err
+	}
+	return err
+}
+
+// params gives the URL's parameters, refusing unknown and repeated ones.
+func params(u *url.URL, known ...string) (map[string]string, error) {
+	values, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, bad(u.String(), "its parameters cannot be parsed: "+err.Error())
+	}
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	got := map[string]string{}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, bad(u.String(), unknownParam(name, known))
+		}
+		if len(values[name]) > 1 {
+			return nil, bad(u.String(), fmt.Sprintf("parameter %q is given twice", name))
+		}
+		got[name] = values.Get(name)
+	}
+	return got, nil
+}
+
+func unknownParam(name string, known []string) string {
+	if len(known) == 0 {
+		return fmt.Sprintf("unknown parameter %q (this scheme takes none)", name)
+	}
+	return fmt.Sprintf("unknown parameter %q (known: %s)", name, strings.Join(known, ", "))
+}
