@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
 
 	"github.com/varve-log/varve/internal/objstore"
+	"github.com/varve-log/varve/internal/objstore/file"
 	"github.com/varve-log/varve/internal/objstore/mem"
 )
 
@@ -33,6 +35,8 @@ func Open(ctx context.Context, rawURL string, o Options) (objstore.Store, error)
 	switch u.Scheme {
 	case "mem":
 		return openMem(u)
+	case "file":
+		return openFile(u)
 	default:
 		return nil, bad(rawURL, fmt.Sprintf("unknown scheme %q", u.Scheme))
 	}
@@ -43,6 +47,16 @@ func openMem(u *url.URL) (objstore.Store, error) {
 		return nil, err
 	}
 	return mem.Named(strings.Trim(u.Host+u.Path, "/")), nil
+}
+
+func openFile(u *url.URL) (objstore.Store, error) {
+	if _, err := params(u); err != nil {
+		return nil, err
+	}
+	if u.Host != "" && u.Host != "localhost" || !strings.HasPrefix(u.Path, "/") {
+		return nil, bad(u.String(), "a file store needs an absolute path after three slashes")
+	}
+	return file.Open(filepath.FromSlash(u.Path))
 }
 
 func parse(rawURL string) (*url.URL, error) {
