@@ -1,0 +1,70 @@
+package hotlog
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/varve-log/varve/kafka"
+)
+
+// Deps are the parts a log is made of. Files is required; the others have defaults.
+type Deps struct {
+	// Files bounds open files over all logs.
+	Files *FileSet
+	// Budget bounds bytes on disk over all logs; nil bounds nothing.
+	Budget *Budget
+	// Logger gets what an operator would want to know, with topic and partition already attached.
+	Logger *slog.Logger
+	// Metrics counts over all logs; nil counts nowhere.
+	Metrics *Metrics
+	// Now is the wall clock.
+	Now func() time.Time
+	// BootID names the running boot of this machine (/proc/sys/kernel/random/boot_id). While it is
+	// the same, what a killed process had written is still there, so recovery starts at the newest
+	// checkpoint; otherwise, or when it is empty, at the newest one that was synced.
+	BootID string
+	// OnFailure is called once, on its own goroutine, when the log becomes ErrFailed; may be nil.
+	OnFailure func(error)
+}
+
+// AppendOptions says how a leader's append is done.
+type AppendOptions struct {
+	// AppendTime, unless kafka.NoTimestamp, replaces the batches' timestamps
+	// (message.timestamp.type=LogAppendTime); it changes bytes under the CRC, which is recomputed.
+	AppendTime kafka.Timestamp
+}
+
+// Appended is where an append landed.
+type Appended struct {
+	// BaseOffset and NextOffset bound the records: [BaseOffset, NextOffset). Of a duplicate, where
+	// it landed the first time.
+	BaseOffset, NextOffset kafka.Offset
+	// AppendTime is what readers will see as timestamp, or kafka.NoTimestamp for CreateTime.
+	AppendTime kafka.Timestamp
+	// LogStartOffset as of the append.
+	LogStartOffset kafka.Offset
+	// Duplicate says that nothing was written, since the same batch is among the producer's last
+	// five.
+	Duplicate bool
+	// MustFlush says that flush.messages was reached: ack only once OnFlushed(NextOffset) calls.
+	MustFlush bool
+}
+
+// RolledSegment describes a closed segment whose bytes, index and producer snapshot are synced.
+type RolledSegment struct {
+	BaseOffset, NextOffset kafka.Offset
+	Bytes                  int64
+	// MinTimestamp and MaxTimestamp over the batch headers; kafka.NoTimestamp when none has one.
+	MinTimestamp, MaxTimestamp kafka.Timestamp
+	// RolledAt is when it was closed, FirstAppendAt when its first batch was appended.
+	RolledAt, FirstAppendAt time.Time
+}
+
+// SegmentFile is a pinned segment: it stays readable, after Release too, until Close.
+type SegmentFile interface {
+	io.ReaderAt
+	io.Closer
+	// Size in bytes, which does not change.
+	Size() int64
+}
