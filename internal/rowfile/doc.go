@@ -6,10 +6,10 @@
 // Values are deterministic: a row's fields keep the file's column order, numbers are written in the
 // shortest form that reads back as the same number, an absent value is null. Parquet timestamps and
 // dates are RFC 3339 strings in UTC ("2001-01-13T16:30:00Z", with as many decimals as are not zero;
-// "2001-01-13"), decimals are exact numbers, binary is base64, lists and structs are JSON arrays and
-// objects. CSV cells that read as a JSON number, true or false become one; an empty cell that is not
-// quoted is null; all else is a string. NDJSON lines are passed on as they are, without the white
-// space around them.
+// "2001-01-13"), decimals are exact numbers, binary is base64, numbers that JSON cannot say (NaN,
+// infinities) are null, lists and structs are JSON arrays and objects. CSV cells that read as a
+// JSON number, true or false become one; an empty cell is null; all else is a string. NDJSON lines
+// are passed on as they are, without the white space around them.
 //
 // Keys are the key column's text: a string without quotes, anything else as its JSON. A null key is no
 // key. Timestamps are read from a Parquet timestamp or date, from an RFC 3339 string (UTC when it
