@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/varve-log/varve/internal/arrowjson"
 	"github.com/varve-log/varve/kafka"
 )
 
@@ -47,7 +48,7 @@ func newCSV(file io.ReadCloser, name string, size int64, o Options) (*csvRows, e
 	}
 	header = slices.Clone(header)
 	for _, h := range header {
-		c.fields = append(c.fields, append(appendString(nil, h), ':'))
+		c.fields = append(c.fields, append(arrowjson.AppendString(nil, h), ':'))
 	}
 	if c.key, err = columnOf(name, "key", o.Key, header); err != nil {
 		return nil, err
@@ -110,7 +111,7 @@ func appendCell(dst []byte, cell string) []byte {
 	case cell == "true", cell == "false", isNumber(cell):
 		return append(dst, cell...)
 	}
-	return appendString(dst, cell)
+	return arrowjson.AppendString(dst, cell)
 }
 
 func (c *csvRows) Progress() Progress {

@@ -15,11 +15,15 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
+	"github.com/varve-log/varve/internal/arrowjson"
 	"github.com/varve-log/varve/kafka"
 )
 
 // parquetBatchRows is how many rows are decoded at once.
 const parquetBatchRows = 8192
+
+// style takes timestamps without a zone as UTC.
+var style = arrowjson.Style{AssumeUTC: true}
 
 // parquetRows reads a Parquet file batch by batch and writes each row from the decoded columns.
 type parquetRows struct {
@@ -32,8 +36,8 @@ type parquetRows struct {
 	key     int      // column of the key, or -1
 	time    int      // column of the timestamp, or -1
 
-	columns []appender // of the current batch
-	keys    appender
+	columns []arrowjson.Appender // of the current batch
+	keys    arrowjson.Appender
 	times   func(i int) (kafka.Timestamp, error)
 	row     int // next row of the current batch
 	rows    int // rows of the current batch
@@ -74,12 +78,12 @@ func newParquet(f *os.File, name string, o Options) (r *parquetRows, err error) 
 func (p *parquetRows) findColumns(o Options) (err error) {
 	var names []string
 	for _, f := range p.schema.Fields() {
-		if err := supported(f.Type); err != nil {
+		if err := arrowjson.Supported(f.Type); err != nil {
 			return fmt.Errorf("%s: column %q: %w: cast it, or leave it out: %w",
 				p.name, f.Name, err, ErrUnreadable)
 		}
 		names = append(names, f.Name)
-		p.fields = append(p.fields, append(appendString(nil, f.Name), ':'))
+		p.fields = append(p.fields, append(arrowjson.AppendString(nil, f.Name), ':'))
 	}
 	if p.key, err = columnOf(p.name, "key", o.Key, names); err != nil {
 		return err
@@ -151,7 +155,7 @@ func (p *parquetRows) nextBatch() (err error) {
 func (p *parquetRows) use(rec arrow.RecordBatch) {
 	p.columns = p.columns[:0]
 	for _, col := range rec.Columns() {
-		p.columns = append(p.columns, appenderOf(col))
+		p.columns = append(p.columns, arrowjson.Of(col, style))
 	}
 	if p.key >= 0 {
 		p.keys = p.columns[p.key]
@@ -163,7 +167,7 @@ func (p *parquetRows) use(rec arrow.RecordBatch) {
 }
 
 // timesOf reads a column as record timestamps.
-func timesOf(col arrow.Array, text appender) func(i int) (kafka.Timestamp, error) {
+func timesOf(col arrow.Array, text arrowjson.Appender) func(i int) (kafka.Timestamp, error) {
 	if ts, ok := col.(*array.Timestamp); ok {
 		unit := ts.DataType().(*arrow.TimestampType).Unit
 		return func(i int) (kafka.Timestamp, error) {
