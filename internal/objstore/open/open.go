@@ -2,16 +2,21 @@ package open
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/varve-log/varve/internal/objstore"
 	"github.com/varve-log/varve/internal/objstore/file"
 	"github.com/varve-log/varve/internal/objstore/mem"
+	"github.com/varve-log/varve/internal/objstore/minio"
+	"github.com/varve-log/varve/internal/objstore/remote"
+	"github.com/varve-log/varve/internal/objstore/s3"
 )
 
 // Options tune a store beyond what its URL says. The zero value is right for everyone but tests.
@@ -37,6 +42,10 @@ func Open(ctx context.Context, rawURL string, o Options) (objstore.Store, error)
 		return openMem(u)
 	case "file":
 		return openFile(u)
+	case "s3":
+		return openS3(ctx, u, o)
+	case "minio":
+		return openMinio(ctx, u, o)
 	default:
 		return nil, bad(rawURL, fmt.Sprintf("unknown scheme %q", u.Scheme))
 	}
@@ -59,10 +68,92 @@ func openFile(u *url.URL) (objstore.Store, error) {
 	return file.Open(filepath.FromSlash(u.Path))
 }
 
+func openS3(ctx context.Context, u *url.URL, o Options) (objstore.Store, error) {
+	p, err := params(u, "region", "endpoint", "path_style")
+	if err != nil {
+		return nil, err
+	}
+	t := s3.Target{
+		URL: u.String(), Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"), Region: p["region"],
+	}
+	if t.Bucket == "" {
+		return nil, bad(t.URL, "it names no bucket")
+	}
+	if p["endpoint"] != "" {
+		if t.Endpoint, err = parseEndpoint(p["endpoint"]); err != nil {
+			return nil, bad(t.URL, err.Error())
+		}
+	}
+	if t.PathStyle, err = boolean(p, "path_style", t.Endpoint != nil); err != nil {
+		return nil, bad(t.URL, err.Error())
+	}
+	return s3.Open(ctx, t, o.remote())
+}
+
+func openMinio(ctx context.Context, u *url.URL, o Options) (objstore.Store, error) {
+	p, err := params(u, "tls", "region")
+	if err != nil {
+		return nil, err
+	}
+	bucket, prefix, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
+	t := minio.Target{
+		URL: u.String(), Host: u.Host, Bucket: bucket, Prefix: prefix, Region: p["region"],
+	}
+	if t.Host == "" || t.Bucket == "" {
+		return nil, bad(t.URL, "it needs a host and a bucket")
+	}
+	if t.TLS, err = boolean(p, "tls", false); err != nil {
+		return nil, bad(t.URL, err.Error())
+	}
+	return minio.Open(ctx, t, o.remote())
+}
+
+func parseEndpoint(raw string) (*url.URL, error) {
+	e, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("its endpoint cannot be parsed: %w", errCause(err))
+	case e.Scheme != "http" && e.Scheme != "https" || e.Host == "":
+		return nil, fmt.Errorf("its endpoint %q is not of the form https://HOST:PORT", raw)
+	}
+	return e, nil
+}
+
+func boolean(p map[string]string, name string, otherwise bool) (bool, error) {
+	v, given := p[name]
+	if !given {
+		return otherwise, nil
+	}
+	b, err := strconv.ParseBool(v)
+	if err != nil {
+		return false, fmt.Errorf("parameter %s is %q, must be true or false", name, v)
+	}
+	return b, nil
+}
+
+// remote fills the defaults in.
+func (o Options) remote() remote.Config {
+	cfg := remote.DefaultConfig()
+	if o.MultipartBytes != 0 {
+		cfg.MultipartBytes = o.MultipartBytes
+	}
+	if o.PartBytes != 0 {
+		cfg.PartBytes = o.PartBytes
+	}
+	if o.ConnsMax != 0 {
+		cfg.ConnsMax = o.ConnsMax
+	}
+	return cfg
+}
+
 func parse(rawURL string) (*url.URL, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		return nil, fmt.Errorf("store URL cannot be parsed: %w; %s", errCause(err), forms)
+	}
+	if e, err := url.Parse(u.Query().Get("endpoint")); err == nil && e.User != nil {
+		return nil, errors.New("the endpoint in the store URL carries credentials: set " +
+			"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment instead")
 	}
 	if u.User != nil {
 		return nil, fmt.Errorf("store URL %s carries credentials: URLs end up in logs and process "+

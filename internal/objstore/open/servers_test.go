@@ -1,0 +1,201 @@
+package open_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+)
+
+const (
+	accessKey = "varve-test"
+	secretKey = "varve-test-secret"
+	bucket    = "varve-conformance"
+)
+
+// server is an S3 server to test against, run as a process of its own.
+type server struct {
+	name string
+	// env names the variable that tells where its program is; else it is looked for in PATH and in bin/
+	// at the repository's top.
+	env, program string
+	args         func(addr, dir string) []string
+	environ      []string
+	// ignoresConditions: the probe must refuse it.
+	ignoresConditions bool
+	noChecksums       bool
+	noFullObject      bool // keeps no whole-object checksum of multipart uploads
+}
+
+var servers = []server{
+	{
+		name: "minio", env: "VARVE_TEST_MINIO", program: "minio",
+		args: func(addr, dir string) []string { return []string{"server", "--address", addr, "--quiet", dir} },
+		environ: []string{
+			"MINIO_ROOT_USER=" + accessKey, "MINIO_ROOT_PASSWORD=" + secretKey,
+			"MINIO_UPDATE=off", "MINIO_BROWSER=off",
+		},
+	},
+	{
+		name: "versitygw", env: "VARVE_TEST_VERSITYGW", program: "versitygw",
+		args: func(addr, dir string) []string {
+			return []string{"--quiet", "--port", addr, "posix", dir}
+		},
+		environ: []string{"ROOT_ACCESS_KEY=" + accessKey, "ROOT_SECRET_KEY=" + secretKey},
+	},
+	{
+		name: "moto", env: "VARVE_TEST_MOTO", program: "moto_server", noChecksums: true,
+		args: func(addr, _ string) []string {
+			host, port, _ := net.SplitHostPort(addr)
+			return []string{"-H", host, "-p", port}
+		},
+	},
+	{
+		name: "s3rver", env: "VARVE_TEST_S3RVER", program: "s3rver", ignoresConditions: true,
+		noChecksums: true,
+		args: func(addr, dir string) []string {
+			host, port, _ := net.SplitHostPort(addr)
+			return []string{"-a", host, "-p", port, "-s", "-d", dir}
+		},
+	},
+}
+
+func (s server) find() string {
+	if path := os.Getenv(s.env); path != "" {
+		return path
+	}
+	if path, err := exec.LookPath(s.program); err == nil {
+		return path
+	}
+	for _, dir := range []string{"bin", "bin/s3/bin", "bin/s3/node_modules/.bin"} {
+		path, err := filepath.Abs(filepath.Join("../../..", dir, s.program))
+		if _, serr := os.Stat(path); err == nil && serr == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// start runs the server until the test ends and gives its address. Without its program the test is
+// skipped, or failed under VARVE_REQUIRE_S3 if that names it or is 1 and it is MinIO.
+func (s server) start(t *testing.T) (addr string) {
+	t.Helper()
+	program := s.find()
+	if program == "" {
+		say := fmt.Sprintf("%s not found: set %s or run localstack/install", s.name, s.env)
+		required := os.Getenv("VARVE_REQUIRE_S3")
+		if strings.Contains(required, s.name) || required == "1" && s.name == "minio" {
+			t.Fatal(say)
+		}
+		t.Skip(say)
+	}
+	addr = freeAddr(t)
+	dir := t.TempDir()
+	logs := &logBuffer{}
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, program, s.args(addr, dir)...)
+	cmd.Env = append(os.Environ(), s.environ...)
+	cmd.Stdout, cmd.Stderr = logs, logs
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", program, err)
+	}
+	exited := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(exited) }()
+	t.Cleanup(func() {
+		cancel()
+		<-exited
+		if t.Failed() {
+			t.Logf("%s said:\n%s", s.name, logs)
+		}
+	})
+	s.makeBucket(t, addr, exited)
+	return addr
+}
+
+// makeBucket waits until the server answers, by making the bucket of the tests.
+func (s server) makeBucket(t *testing.T, addr string, exited <-chan struct{}) {
+	t.Helper()
+	user, secret := s.keys()
+	c, err := miniogo.New(addr, &miniogo.Options{
+		Creds: credentials.NewStaticV4(user, secret, ""), Region: "us-east-1", MaxRetries: 1,
+		Transport: &http.Transport{DisableKeepAlives: true}, BucketLookup: miniogo.BucketLookupPath,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := c.MakeBucket(ctx, bucket, miniogo.MakeBucketOptions{})
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-exited:
+			t.Fatalf("%s ended instead of answering", s.name)
+		case <-ctx.Done():
+			t.Fatalf("%s does not answer: %v", s.name, err)
+		}
+	}
+}
+
+// keys are the credentials; s3rver has its own and no way to change them.
+func (s server) keys() (user, secret string) {
+	if s.name == "s3rver" {
+		return "S3RVER", "S3RVER"
+	}
+	return accessKey, secretKey
+}
+
+// urls gives the store URLs of both SDKs for a fresh prefix.
+func (s server) urls(addr, prefix string) map[string]string {
+	return map[string]string{
+		"s3":    fmt.Sprintf("s3://%s/%s?region=us-east-1&endpoint=http://%s", bucket, prefix, addr),
+		"minio": fmt.Sprintf("minio://%s/%s/%s?region=us-east-1", addr, bucket, prefix),
+	}
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// logBuffer keeps what a server says, for failures.
+type logBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.b.Len() < 1<<20 {
+		l.b.Write(p)
+	}
+	return len(p), nil
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
