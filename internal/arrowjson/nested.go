@@ -25,7 +25,7 @@ func lists(offsets func(int) (int64, int64), values arrow.Array, s Style) Append
 func structs(a *array.Struct, s Style) Appender {
 	fields := a.DataType().(*arrow.StructType).Fields()
 	names := make([][]byte, len(fields))
-	members := make([]appender, len(fields))
+	members := make([]Appender, len(fields))
 	for f := range fields {
 		names[f] = append(AppendString(nil, fields[f].Name), ':')
 		members[f] = Of(a.Field(f), s)
