@@ -1,6 +1,10 @@
 package settings
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Agent is the effective settings of one agent.
 type Agent struct {
@@ -14,17 +18,85 @@ type Agent struct {
 	ConnectionsMaxIdle       time.Duration // connections.max.idle.ms
 	MaxConnections           int           // max.connections
 	MaxConnectionsPerIP      int           // max.connections.per.ip
-	MaxPartitionsPerTopic    int32         // varve.topic.partitions.max
+	TopicPartitionsMax       int32         // varve.topic.partitions.max
 	ProducerIDExpiration     time.Duration // producer.id.expiration.ms
-	// TopicDefaults are explicit agent settings by the topic setting that they are the default of.
+	// TopicDefaults are explicit agent settings by the name of the topic setting that they are the
+	// default of.
 	TopicDefaults map[string]string
 }
 
 // DefaultAgent is an agent without explicit settings.
-func DefaultAgent() *Agent { return &Agent{} }
+func DefaultAgent() *Agent {
+	a, err := AgentFromConfigs(nil)
+	if err != nil {
+		panic("settings: a default is invalid: " + err.Error())
+	}
+	return a
+}
 
-// AgentFromConfigs parses explicit agent settings. The error is a *Error.
-func AgentFromConfigs(configs map[string]string) (*Agent, error) { return &Agent{}, nil }
+// AgentFromConfigs parses explicit agent settings, of which those of the first map that has a name
+// win. The error is a *Error.
+func AgentFromConfigs(configs ...map[string]string) (*Agent, error) {
+	all := make(map[string]string)
+	for _, m := range configs {
+		for name, value := range m {
+			if _, ok := all[name]; !ok {
+				all[name] = value
+			}
+		}
+	}
+	v := view{explicit: all, index: agentIndex}
+	a := &Agent{
+		AutoCreateTopics:         v.boolean("auto.create.topics.enable"),
+		NumPartitions:            int32(v.long("num.partitions")),
+		DefaultReplicationFactor: int16(v.long("default.replication.factor")),
+		DeleteTopicEnable:        v.boolean("delete.topic.enable"),
+		FetchMaxBytes:            int32(v.long("fetch.max.bytes")),
+		SocketRequestMaxBytes:    int32(v.long("socket.request.max.bytes")),
+		QueuedMaxRequestBytes:    v.long("queued.max.request.bytes"),
+		ConnectionsMaxIdle:       v.millis("connections.max.idle.ms"),
+		MaxConnections:           int(v.long("max.connections")),
+		MaxConnectionsPerIP:      int(v.long("max.connections.per.ip")),
+		TopicPartitionsMax:       int32(v.long("varve.topic.partitions.max")),
+		ProducerIDExpiration:     v.millis("producer.id.expiration.ms"),
+		TopicDefaults:            topicDefaults(all),
+	}
+	return a, v.err
+}
 
-// ValidateAgent checks explicit agent settings. The error is a *Error.
-func ValidateAgent(configs map[string]string) error { return nil }
+// ValidateAgent checks explicit agent settings: unknown names, types, bounds, and values that are not
+// supported. The error is a *Error.
+func ValidateAgent(configs map[string]string) error {
+	if err := validateEach(configs, agentIndex); err != nil {
+		return err
+	}
+	_, err := FromConfigs(topicDefaults(configs), nil)
+	return err
+}
+
+// topicDefaults renames the agent's side of topic settings.
+func topicDefaults(agent map[string]string) map[string]string {
+	defaults := make(map[string]string)
+	for _, t := range topicSettings {
+		if value, ok := agent[t.AgentName]; ok && t.AgentName != "" {
+			defaults[t.Name] = value
+		}
+	}
+	coarser := func(topicName, agentName string, unit time.Duration) {
+		if _, ok := defaults[topicName]; ok {
+			return
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(agent[agentName]), 10, 32)
+		if err != nil {
+			return // not given; validation has refused what is no number
+		}
+		if n > 0 {
+			n *= unit.Milliseconds()
+		}
+		defaults[topicName] = strconv.FormatInt(n, 10)
+	}
+	coarser("retention.ms", "log.retention.minutes", time.Minute)
+	coarser("retention.ms", "log.retention.hours", time.Hour)
+	coarser("segment.ms", "log.roll.hours", time.Hour)
+	return defaults
+}

@@ -1,6 +1,11 @@
 package settings
 
-import "time"
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Topic is the effective settings of one topic. Sizes are bytes; a bound of -1 is none.
 type Topic struct {
@@ -11,23 +16,18 @@ type Topic struct {
 	IndexIntervalBytes  int64         // index.interval.bytes
 	RetentionTime       time.Duration // retention.ms; negative: for ever
 	RetentionBytes      int64         // retention.bytes; negative: no bound
-	LocalRetentionTime  time.Duration // local.retention.ms resolved (-2 follows retention.ms); negative: for ever
-	LocalRetentionBytes int64         // local.retention.bytes resolved (-2 follows retention.bytes)
+	LocalRetentionTime  time.Duration // local.retention.ms, -2 resolved; negative: for ever
+	LocalRetentionBytes int64         // local.retention.bytes, -2 resolved; negative: no bound
 	RemoteStorage       bool          // remote.storage.enable; default true, unlike Kafka
-	RemoteCopyDisable   bool          // remote.log.copy.disable
-	RemoteDeleteOnOff   bool          // remote.log.delete.on.disable
 	MaxMessageBytes     int           // max.message.bytes: the largest batch
 	MinInsyncReplicas   int           // min.insync.replicas
-	UncleanElection     bool          // unclean.leader.election.enable
 	TimestampType       TimestampType // message.timestamp.type
 	TimestampBeforeMax  time.Duration // message.timestamp.before.max.ms; Unbounded: no limit
 	TimestampAfterMax   time.Duration // message.timestamp.after.max.ms; Unbounded: no limit
 	FlushMessages       int64         // flush.messages; math.MaxInt64: left to the system
 	FlushInterval       time.Duration // flush.ms; Unbounded: left to the system
-	FileDeleteDelay     time.Duration // file.delete.delay.ms
-	Preallocate         bool          // preallocate
-	SealAgeMax          time.Duration // varve.seal.max.age.ms: roll and seal an active segment at this age
-	ValueFormat         string        // varve.value.format: raw, utf8 or json; how queries read values
+	SealAgeMax          time.Duration // varve.seal.max.age.ms
+	ValueFormat         string        // varve.value.format: raw, utf8 or json
 }
 
 // TimestampType says whose clock a record's timestamp is.
@@ -40,14 +40,150 @@ const (
 )
 
 // Unbounded stands for Kafka's 2^63-1 milliseconds, and for anything that a Duration cannot hold.
-const Unbounded time.Duration = 1<<63 - 1
+const Unbounded time.Duration = math.MaxInt64
+
+// followsRetention is the value of local.retention.* that takes retention.*.
+const followsRetention = -2
 
 // DefaultTopic is a topic without explicit settings on an agent with none.
-func DefaultTopic() Topic { return Topic{} }
+func DefaultTopic() Topic {
+	t, err := FromConfigs(nil, nil)
+	if err != nil {
+		panic("settings: a default is invalid: " + err.Error())
+	}
+	return t
+}
 
-// FromConfigs parses a topic's explicit settings over the agent's defaults. The error is a *Error.
-func FromConfigs(configs map[string]string, defaults *Agent) (Topic, error) { return Topic{}, nil }
+// FromConfigs parses a topic's explicit settings over the agent's defaults, which may be nil for
+// Kafka's. The error is a *Error.
+func FromConfigs(configs map[string]string, defaults *Agent) (Topic, error) {
+	v := view{explicit: configs, index: topicIndex}
+	if defaults != nil {
+		v.inherited = defaults.TopicDefaults
+	}
+	t := Topic{
+		CleanupPolicy:       strings.Join(SplitList(v.text("cleanup.policy")), ","),
+		CompressionType:     v.text("compression.type"),
+		SegmentBytes:        v.long("segment.bytes"),
+		SegmentAge:          v.millis("segment.ms"),
+		IndexIntervalBytes:  v.long("index.interval.bytes"),
+		RetentionTime:       v.millis("retention.ms"),
+		RetentionBytes:      v.long("retention.bytes"),
+		LocalRetentionTime:  v.millis("local.retention.ms"),
+		LocalRetentionBytes: v.long("local.retention.bytes"),
+		RemoteStorage:       v.boolean("remote.storage.enable"),
+		MaxMessageBytes:     int(v.long("max.message.bytes")),
+		MinInsyncReplicas:   int(v.long("min.insync.replicas")),
+		TimestampBeforeMax:  v.millis("message.timestamp.before.max.ms"),
+		TimestampAfterMax:   v.millis("message.timestamp.after.max.ms"),
+		FlushMessages:       v.long("flush.messages"),
+		FlushInterval:       v.millis("flush.ms"),
+		SealAgeMax:          v.millis("varve.seal.max.age.ms"),
+		ValueFormat:         v.text("varve.value.format"),
+	}
+	if v.text("message.timestamp.type") == "LogAppendTime" {
+		t.TimestampType = LogAppendTime
+	}
+	if v.text("internal.segment.bytes") != "" {
+		t.SegmentBytes = v.long("internal.segment.bytes")
+	}
+	if t.LocalRetentionTime == followsRetention*time.Millisecond {
+		t.LocalRetentionTime = t.RetentionTime
+	}
+	if t.LocalRetentionBytes == followsRetention {
+		t.LocalRetentionBytes = t.RetentionBytes
+	}
+	return t, v.err
+}
 
 // ValidateTopic checks explicit topic settings: unknown names, types, bounds, values that are not
-// supported, and combinations. The error is a *Error.
-func ValidateTopic(configs map[string]string) error { return nil }
+// supported, and combinations over the agent's defaults (nil: Kafka's). The error is a *Error.
+func ValidateTopic(configs map[string]string, defaults *Agent) error {
+	if err := validateEach(configs, topicIndex); err != nil {
+		return err
+	}
+	t, err := FromConfigs(configs, defaults)
+	if err != nil {
+		return err
+	}
+	return checkLocalRetention(&t, configs)
+}
+
+// checkLocalRetention refuses to keep records locally for longer than at all, as Kafka does where a
+// topic is tiered. Only what is given explicitly is at fault.
+func checkLocalRetention(t *Topic, configs map[string]string) error {
+	if !t.RemoteStorage {
+		return nil
+	}
+	if v, ok := configs["local.retention.ms"]; ok &&
+		exceeds(int64(t.LocalRetentionTime), int64(t.RetentionTime)) {
+		return &Error{
+			Name: "local.retention.ms", Value: v, Reason: "Value must not be more than retention.ms",
+		}
+	}
+	if v, ok := configs["local.retention.bytes"]; ok &&
+		exceeds(t.LocalRetentionBytes, t.RetentionBytes) {
+		return &Error{
+			Name: "local.retention.bytes", Value: v,
+			Reason: "Value must not be more than retention.bytes",
+		}
+	}
+	return nil
+}
+
+// exceeds compares bounds of which a negative one is none.
+func exceeds(a, b int64) bool { return b >= 0 && (a < 0 || a > b) }
+
+// validateEach checks every value on its own, in the order of names.
+func validateEach(configs map[string]string, index map[string]*Setting) error {
+	var first error
+	var at string
+	for name, value := range configs {
+		var err error
+		if s, ok := index[name]; !ok {
+			err = &Error{Name: name, Value: value, Unknown: true}
+		} else {
+			err = s.Validate(value)
+		}
+		if err != nil && (first == nil || name < at) {
+			first, at = err, name
+		}
+	}
+	return first
+}
+
+// view reads values of the first source that has them, and keeps the first error.
+type view struct {
+	explicit, inherited map[string]string
+	index               map[string]*Setting
+	err                 error
+}
+
+func (v *view) text(name string) string {
+	if s, ok := v.explicit[name]; ok {
+		return strings.TrimSpace(s)
+	}
+	if s, ok := v.inherited[name]; ok {
+		return strings.TrimSpace(s)
+	}
+	return v.index[name].Default
+}
+
+func (v *view) long(name string) int64 {
+	s := v.text(name)
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil && v.err == nil {
+		v.err = &Error{Name: name, Value: s, Reason: "Not a number"}
+	}
+	return n
+}
+
+func (v *view) boolean(name string) bool { return strings.EqualFold(v.text(name), "true") }
+
+func (v *view) millis(name string) time.Duration {
+	n := v.long(name)
+	if n > int64(Unbounded/time.Millisecond) {
+		return Unbounded
+	}
+	return time.Duration(n) * time.Millisecond
+}

@@ -1,0 +1,118 @@
+package settings
+
+import "slices"
+
+// ownAgentSettings is the table of agent settings that are not the default of a topic setting.
+var ownAgentSettings = []*Setting{
+	{
+		Name: "auto.create.topics.enable", Type: Boolean, Default: "true", ReadOnly: true,
+		Doc: "Create a topic when a client asks for the metadata of one that does not exist.",
+	},
+	{
+		Name: "connections.max.idle.ms", Type: Long, Default: "600000", ReadOnly: true,
+		Doc:   "Close connections without a request for this many milliseconds.",
+		check: atLeast(1),
+	},
+	{
+		Name: "default.replication.factor", Type: Int, Default: "1", ReadOnly: true,
+		Doc:   "Replication factor of topics that are created without one.",
+		check: between(1, 32767),
+	},
+	{
+		Name: "delete.topic.enable", Type: Boolean, Default: "true", ReadOnly: true,
+		Doc: "Allow topics to be deleted.",
+	},
+	{
+		Name: "fetch.max.bytes", Type: Int, Default: "57671680", ReadOnly: true,
+		Doc:   "Bound on one fetch answer whatever the client asks for. Unit bytes.",
+		check: atLeast(1024),
+	},
+	{
+		Name: "log.retention.hours", Type: Int, Default: "168", ReadOnly: true,
+		Doc: "log.retention.ms in hours, where that and log.retention.minutes are not given.",
+	},
+	{
+		Name: "log.retention.minutes", Type: Int, Default: "", ReadOnly: true,
+		Doc: "log.retention.ms in minutes, where that is not given.",
+	},
+	{
+		Name: "log.roll.hours", Type: Int, Default: "168", ReadOnly: true,
+		Doc:   "log.roll.ms in hours, where that is not given.",
+		check: atLeast(1),
+	},
+	{
+		Name: "max.connections", Type: Int, Default: "10000", ReadOnly: true,
+		Doc:   "Bound on open client connections.",
+		check: atLeast(1),
+	},
+	{
+		Name: "max.connections.per.ip", Type: Int, Default: "10000", ReadOnly: true,
+		Doc:   "Bound on open client connections of one address.",
+		check: atLeast(1),
+	},
+	{
+		Name: "num.partitions", Type: Int, Default: "1", ReadOnly: true,
+		Doc:   "Partitions of topics that are created without a count.",
+		check: atLeast(1),
+	},
+	{
+		Name: "producer.id.expiration.ms", Type: Int, Default: "86400000", ReadOnly: true,
+		Doc:   "Milliseconds after which an idle producer's sequence numbers are forgotten.",
+		check: atLeast(1),
+	},
+	{
+		Name: "queued.max.request.bytes", Type: Long, Default: "536870912", ReadOnly: true,
+		Doc:   "Bound on the request bytes held over all connections.",
+		check: atLeast(1 << 20),
+	},
+	{
+		Name: "socket.request.max.bytes", Type: Int, Default: "104857600", ReadOnly: true,
+		Doc:   "The largest request. Unit bytes.",
+		check: atLeast(1024),
+	},
+	{
+		Name: "varve.topic.partitions.max", Type: Int, Default: "10000", ReadOnly: true,
+		Doc:   "Partitions that one request may create, and that one topic may have.",
+		check: atLeast(1),
+	},
+}
+
+var (
+	agentSettings = buildAgentSettings()
+	agentIndex    = indexOf(agentSettings)
+)
+
+// buildAgentSettings adds the agent's side of topic settings, ordered by name.
+func buildAgentSettings() []*Setting {
+	table := slices.Clone(ownAgentSettings)
+	for _, t := range topicSettings {
+		if t.AgentName == "" {
+			continue
+		}
+		a := *t
+		a.Name, a.AgentName = t.AgentName, ""
+		a.Doc = "Default of the topic setting " + t.Name + ". " + t.Doc
+		switch a.Name {
+		case "log.retention.ms", "log.roll.ms", "log.flush.interval.ms":
+			a.Default = "" // not given: coarser settings, or the topic's default, decide
+		}
+		table = append(table, &a)
+	}
+	slices.SortFunc(table, func(a, b *Setting) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return table
+}
+
+// AgentSettings lists the agent settings ordered by name. The slice and its values are shared and must
+// not be changed.
+func AgentSettings() []*Setting { return agentSettings }
+
+// AgentSetting finds an agent setting by name.
+func AgentSetting(name string) (*Setting, bool) {
+	s, ok := agentIndex[name]
+	return s, ok
+}
