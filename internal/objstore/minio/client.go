@@ -30,9 +30,7 @@ var _ remote.Client = (*client)(nil)
 // Put implements remote.Client.
 func (c *client) Put(ctx context.Context, u remote.Upload) (objstore.Info, error) {
 	opts := c.putOptions(u.Cond)
-	if u.CRC32C != "" {
-		opts.UserMetadata = map[string]string{checksumHeader: u.CRC32C}
-	}
+	opts.UserMetadata = map[string]string{checksumHeader: u.CRC32C}
 	out, err := c.sdk.PutObject(ctx, c.bucket, u.Key, u.Body, u.Body.Size(), "", "", opts)
 	if err != nil {
 		return objstore.Info{}, err
@@ -99,6 +97,9 @@ func (c *client) List(
 			break
 		}
 		page.Objects = append(page.Objects, describe(o))
+	}
+	if err := ctx.Err(); err != nil {
+		return objstore.Page{}, err // the iterator just ends
 	}
 	return page, nil
 }

@@ -13,12 +13,10 @@ import (
 const fullObject = "FULL_OBJECT"
 
 // CreateUpload implements remote.Client. Stores reject part checksums that were not announced here.
-func (c *client) CreateUpload(ctx context.Context, key string, checksums bool) (string, error) {
+func (c *client) CreateUpload(ctx context.Context, key string) (string, error) {
 	opts := c.putOptions(objstore.Condition{})
-	if checksums {
-		opts.UserMetadata = map[string]string{
-			checksumAlgorithmHeader: "CRC32C", checksumTypeHeader: fullObject,
-		}
+	opts.UserMetadata = map[string]string{
+		checksumAlgorithmHeader: "CRC32C", checksumTypeHeader: fullObject,
 	}
 	return c.sdk.NewMultipartUpload(ctx, c.bucket, key, opts)
 }
@@ -27,11 +25,10 @@ func (c *client) CreateUpload(ctx context.Context, key string, checksums bool) (
 func (c *client) UploadPart(
 	ctx context.Context, uploadID string, number int32, u remote.Upload,
 ) (remote.Part, error) {
-	opts := miniogo.PutObjectPartOptions{DisableContentSha256: c.plain}
-	if u.CRC32C != "" {
-		opts.CustomHeader = http.Header{}
-		opts.CustomHeader.Set(checksumHeader, u.CRC32C)
+	opts := miniogo.PutObjectPartOptions{
+		DisableContentSha256: c.plain, CustomHeader: http.Header{},
 	}
+	opts.CustomHeader.Set(checksumHeader, u.CRC32C)
 	out, err := c.sdk.PutObjectPart(
 		ctx, c.bucket, u.Key, uploadID, int(number), u.Body, u.Body.Size(), opts,
 	)
@@ -52,10 +49,8 @@ func (c *client) CompleteUpload(
 		}
 	}
 	opts := c.putOptions(u.Cond)
-	if u.CRC32C != "" {
-		opts.UserMetadata = map[string]string{
-			checksumHeader: u.CRC32C, checksumTypeHeader: fullObject,
-		}
+	opts.UserMetadata = map[string]string{
+		checksumHeader: u.CRC32C, checksumTypeHeader: fullObject,
 	}
 	out, err := c.sdk.CompleteMultipartUpload(ctx, c.bucket, u.Key, uploadID, done, opts)
 	if err != nil {

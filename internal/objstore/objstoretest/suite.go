@@ -19,6 +19,9 @@ type Suite struct {
 	Rounds int
 	// NoChecksums: the store neither verifies a Put's CRC32C nor tells it again.
 	NoChecksums bool
+	// NoPartChecksums: what the store tells as the checksum of an object uploaded in parts is not the
+	// checksum of its bytes.
+	NoPartChecksums bool
 	// MultipartBytes is the size from which the store uploads in parts; 0 means that it never does.
 	MultipartBytes int64
 }

@@ -38,7 +38,8 @@ func TestConformanceOfServers(t *testing.T) {
 func conforms(t *testing.T, s server, addr, sdk string) {
 	var n atomic.Int64
 	objstoretest.Suite{
-		Rounds: 50, NoChecksums: s.noChecksums, MultipartBytes: testOptions.MultipartBytes,
+		Rounds: 50, NoChecksums: s.noChecksums,
+		NoPartChecksums: s.noPartChecksums, MultipartBytes: testOptions.MultipartBytes,
 		Open: func(t *testing.T) objstore.Store {
 			url := s.urls(addr, fmt.Sprintf("%s/%d", sdk, n.Add(1)))[sdk]
 			store, err := open.Open(t.Context(), url, testOptions)

@@ -23,8 +23,8 @@ type Client interface {
 	List(ctx context.Context, prefix, after string, limit int) (objstore.Page, error)
 	Delete(ctx context.Context, key string) error
 
-	// CreateUpload begins a multipart upload; checksums tells that parts will carry CRC32Cs.
-	CreateUpload(ctx context.Context, key string, checksums bool) (uploadID string, err error)
+	// CreateUpload begins a multipart upload and announces that its parts will carry CRC32Cs.
+	CreateUpload(ctx context.Context, key string) (uploadID string, err error)
 	UploadPart(ctx context.Context, uploadID string, number int32, part Upload) (Part, error)
 	// CompleteUpload makes the object of its parts, under the Upload's condition and checksum.
 	CompleteUpload(ctx context.Context, uploadID string, parts []Part, o Upload) (objstore.Info, error)
@@ -40,7 +40,7 @@ type Client interface {
 type Upload struct {
 	Key  string
 	Body *io.SectionReader
-	// CRC32C is the body's checksum in base64 as the header x-amz-checksum-crc32c; empty if unknown.
+	// CRC32C is the body's checksum as the header x-amz-checksum-crc32c carries it.
 	CRC32C string
 	Cond   objstore.Condition
 }

@@ -27,7 +27,7 @@ func (s *Store) putParts(
 	var id string
 	begin := operation{name: "put", key: op.key}
 	err = s.try(ctx, begin, func(ctx context.Context) (err error) {
-		id, err = s.client.CreateUpload(ctx, full, body.HasCRC32C)
+		id, err = s.client.CreateUpload(ctx, full)
 		return err
 	})
 	if err != nil {
@@ -57,13 +57,11 @@ func (s *Store) sendParts(
 			offset := int64(i) * size
 			u := Upload{Key: full}
 			u.Body = io.NewSectionReader(op.body, offset, min(size, body.Size-offset))
-			if body.HasCRC32C {
-				sum, err := checksum(u.Body)
-				if err != nil {
-					return fmt.Errorf("put %s: read body at %d: %w", op.key, offset, err)
-				}
-				u.CRC32C = sum
+			sum, err := checksum(u.Body)
+			if err != nil {
+				return fmt.Errorf("put %s: read body at %d: %w", op.key, offset, err)
 			}
+			u.CRC32C = EncodeChecksum(sum)
 			sendOp := operation{name: "put part of", key: op.key, body: op.body}
 			return s.try(gctx, sendOp, func(ctx context.Context) (err error) {
 				if _, err := u.Body.Seek(0, io.SeekStart); err != nil {
@@ -116,17 +114,20 @@ func partSize(size, least int64) int64 {
 	return max(least, need)
 }
 
-func checksum(body *io.SectionReader) (string, error) {
+func checksum(body *io.SectionReader) (uint32, error) {
 	buf := hashBuffers.Get().(*[hashBytes]byte)
 	defer hashBuffers.Put(buf)
-	var crc uint32
+	crc := uint32(0)
 	for off := int64(0); off < body.Size(); {
 		n, err := body.ReadAt(buf[:min(hashBytes, body.Size()-off)], off)
 		if n == 0 {
-			return "", errors.Join(err, io.ErrUnexpectedEOF)
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return 0, err
 		}
 		crc = crc32.Update(crc, castagnoli, buf[:n])
 		off += int64(n)
 	}
-	return EncodeChecksum(crc), nil
+	return crc, nil
 }

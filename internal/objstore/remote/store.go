@@ -34,7 +34,7 @@ func New(client Client, url, prefix string, cfg Config) (*Store, error) {
 	return &Store{client: client, url: url, prefix: prefix, cfg: cfg}, nil
 }
 
-// Put implements objstore.Store.
+// Put implements objstore.Store. A body without a checksum is read once more than one with.
 func (s *Store) Put(
 	ctx context.Context, key string, body objstore.Body, cond objstore.Condition,
 ) (objstore.Info, error) {
@@ -49,6 +49,13 @@ func (s *Store) Put(
 		return objstore.Info{}, fmt.Errorf("put %s: %w", key, err)
 	}
 	src := &source{r: body.Reader, size: body.Size}
+	if !body.HasCRC32C {
+		// some stores keep half a body when a connection breaks, unless a checksum stops them
+		if body.CRC32C, err = checksum(io.NewSectionReader(src, 0, body.Size)); err != nil {
+			return objstore.Info{}, fmt.Errorf("put %s: read body: %w", key, err)
+		}
+		body.HasCRC32C = true
+	}
 	op := operation{name: "put", key: key, cond: cond, body: src}
 	var info objstore.Info
 	if body.Size >= s.cfg.MultipartBytes {
@@ -63,16 +70,15 @@ func (s *Store) Put(
 		return objstore.Info{}, err
 	}
 	info.Key, info.Size = key, body.Size
-	info.CRC32C, info.HasCRC32C = body.CRC32C, body.HasCRC32C
+	info.CRC32C, info.HasCRC32C = body.CRC32C, true
 	return info, nil
 }
 
 func upload(key string, src *source, body objstore.Body, cond objstore.Condition) Upload {
-	u := Upload{Key: key, Body: io.NewSectionReader(src, 0, body.Size), Cond: cond}
-	if body.HasCRC32C {
-		u.CRC32C = EncodeChecksum(body.CRC32C)
+	return Upload{
+		Key: key, Body: io.NewSectionReader(src, 0, body.Size), Cond: cond,
+		CRC32C: EncodeChecksum(body.CRC32C),
 	}
-	return u
 }
 
 // Head implements objstore.Store.

@@ -31,7 +31,7 @@ var _ remote.Client = (*client)(nil)
 func (c *client) Put(ctx context.Context, u remote.Upload) (objstore.Info, error) {
 	in := &awss3.PutObjectInput{
 		Bucket: &c.bucket, Key: &u.Key, Body: u.Body, ContentLength: aws.Int64(u.Body.Size()),
-		ChecksumCRC32C: optional(u.CRC32C),
+		ChecksumCRC32C: &u.CRC32C,
 	}
 	in.IfMatch, in.IfNoneMatch = conditions(u.Cond)
 	out, err := c.sdk.PutObject(ctx, in, c.payload)

@@ -12,13 +12,11 @@ import (
 )
 
 // CreateUpload implements remote.Client. Stores reject part checksums that were not announced here.
-func (c *client) CreateUpload(ctx context.Context, key string, checksums bool) (string, error) {
-	in := &awss3.CreateMultipartUploadInput{Bucket: &c.bucket, Key: &key}
-	if checksums {
-		in.ChecksumAlgorithm = types.ChecksumAlgorithmCrc32c
-		in.ChecksumType = types.ChecksumTypeFullObject
-	}
-	out, err := c.sdk.CreateMultipartUpload(ctx, in)
+func (c *client) CreateUpload(ctx context.Context, key string) (string, error) {
+	out, err := c.sdk.CreateMultipartUpload(ctx, &awss3.CreateMultipartUploadInput{
+		Bucket: &c.bucket, Key: &key, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c,
+		ChecksumType: types.ChecksumTypeFullObject,
+	})
 	if err != nil {
 		return "", err
 	}
@@ -31,7 +29,7 @@ func (c *client) UploadPart(
 ) (remote.Part, error) {
 	out, err := c.sdk.UploadPart(ctx, &awss3.UploadPartInput{
 		Bucket: &c.bucket, Key: &u.Key, UploadId: &uploadID, PartNumber: &number,
-		Body: u.Body, ContentLength: aws.Int64(u.Body.Size()), ChecksumCRC32C: optional(u.CRC32C),
+		Body: u.Body, ContentLength: aws.Int64(u.Body.Size()), ChecksumCRC32C: &u.CRC32C,
 	}, c.payload)
 	if err != nil {
 		return remote.Part{}, err
@@ -49,15 +47,13 @@ func (c *client) CompleteUpload(
 	for i, p := range parts {
 		done[i] = types.CompletedPart{
 			PartNumber: &p.Number, ETag: aws.String(remote.QuotedETag(p.ETag)),
-			ChecksumCRC32C: optional(p.CRC32C),
+			ChecksumCRC32C: &p.CRC32C,
 		}
 	}
 	in := &awss3.CompleteMultipartUploadInput{
 		Bucket: &c.bucket, Key: &u.Key, UploadId: &uploadID,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: done},
-	}
-	if u.CRC32C != "" {
-		in.ChecksumCRC32C, in.ChecksumType = &u.CRC32C, types.ChecksumTypeFullObject
+		ChecksumCRC32C:  &u.CRC32C, ChecksumType: types.ChecksumTypeFullObject,
 	}
 	in.IfMatch, in.IfNoneMatch = conditions(u.Cond)
 	out, err := c.sdk.CompleteMultipartUpload(ctx, in)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -30,8 +31,7 @@ type Target struct {
 
 // Open opens a bucket and asks once whether it is there.
 func Open(ctx context.Context, t Target, cfg remote.Config) (objstore.Store, error) {
-	transport := remote.NewTransport(cfg)
-	c, err := newClient(ctx, t, transport)
+	c, err := newClient(ctx, t, remote.NewTransport(cfg))
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,6 @@ func Open(ctx context.Context, t Target, cfg remote.Config) (objstore.Store, err
 
 func newClient(ctx context.Context, t Target, transport *http.Transport) (*client, error) {
 	loaded, err := config.LoadDefaultConfig(ctx,
-		config.WithHTTPClient(&http.Client{Transport: transport}),
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
 		config.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenRequired),
@@ -71,8 +70,12 @@ func newClient(ctx context.Context, t Target, transport *http.Transport) (*clien
 			"AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or run where a role gives them",
 			t.URL, objstore.ErrDenied, err)
 	}
+	if built, ok := loaded.HTTPClient.(*awshttp.BuildableClient); ok {
+		transport.TLSClientConfig = built.GetTransport().TLSClientConfig // AWS_CA_BUNDLE
+	}
 	plain := true
 	sdk := awss3.NewFromConfig(loaded, func(o *awss3.Options) {
+		o.HTTPClient = &http.Client{Transport: transport}
 		o.UsePathStyle = t.PathStyle
 		o.DisableLogOutputChecksumValidationSkipped = true
 		if t.Endpoint != nil {
