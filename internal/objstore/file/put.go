@@ -137,6 +137,8 @@ func current(path string, cond objstore.Condition) (fs.FileInfo, error) {
 		st = nil
 	}
 	switch {
+	case st != nil && st.IsDir():
+		return nil, refineDirError(syscall.EISDIR, path)
 	case cond.IfAbsent && st != nil:
 		return nil, fmt.Errorf("%w: it exists", objstore.ErrConflict)
 	case cond.IfMatch != "" && st == nil:
