@@ -22,9 +22,12 @@ type State struct {
 	ClusterID string
 	// Version is that of the head. A version may differ from the one before it in nothing but this.
 	Version int64
+	// Changed is the newest version that differed from the one before it in more than the number.
+	Changed int64
 	// ProducerIDNext is the lowest producer id that no block holds.
 	ProducerIDNext kafka.ProducerID
-	// Defaults are the settings given for all agents, agentConfigs those of one.
+
+	// defaults are the settings given for all agents, agentConfigs those of one.
 	defaults     map[string]string
 	agentConfigs map[int32]map[string]string
 	agents       map[int32]*Agent
@@ -119,8 +122,8 @@ func NewState(clusterID string) *State {
 // clone copies the maps, not what they point to.
 func (s *State) clone() *State {
 	return &State{
-		ClusterID: s.ClusterID, Version: s.Version, ProducerIDNext: s.ProducerIDNext,
-		defaults: s.defaults, agentConfigs: maps.Clone(s.agentConfigs),
+		ClusterID: s.ClusterID, Version: s.Version, Changed: s.Changed,
+		ProducerIDNext: s.ProducerIDNext, defaults: s.defaults, agentConfigs: maps.Clone(s.agentConfigs),
 		agents: maps.Clone(s.agents), topics: maps.Clone(s.topics), names: maps.Clone(s.names),
 		deleted: maps.Clone(s.deleted),
 	}
@@ -132,8 +135,8 @@ func (s *State) AtVersion(v int64) *State {
 		return s
 	}
 	return &State{
-		ClusterID: s.ClusterID, Version: v, ProducerIDNext: s.ProducerIDNext, defaults: s.defaults,
-		agentConfigs: s.agentConfigs, agents: s.agents, topics: s.topics, names: s.names,
+		ClusterID: s.ClusterID, Version: v, Changed: s.Changed, ProducerIDNext: s.ProducerIDNext,
+		defaults: s.defaults, agentConfigs: s.agentConfigs, agents: s.agents, topics: s.topics, names: s.names,
 		deleted: s.deleted,
 	}
 }

@@ -167,6 +167,9 @@ func trimEpochs(epochs []kafka.EpochStart, start kafka.Offset) []kafka.EpochStar
 
 func addMark(marks []Expired, m Expired) []Expired {
 	if n := len(marks); n > 0 {
+		if m.Below <= marks[n-1].Below {
+			return marks
+		}
 		m.At = max(m.At, marks[n-1].At) // the store's clock as we know it may step back
 		if n >= ExpiredMax {
 			marks = marks[:n-1]
@@ -182,9 +185,9 @@ func (h Head) Delete(at time.Time) Head {
 		return h
 	}
 	h.Deleted, h.FenceEpoch = true, DeletedEpoch
-	h.Expired = addMark(h.Expired, Expired{
-		Below: max(h.SealedEndOffset, h.LogStartOffset), At: kafka.TimestampOf(at),
-	})
+	if h.SealedEndOffset > h.SweptEnd {
+		h.Expired = addMark(h.Expired, Expired{Below: h.SealedEndOffset, At: kafka.TimestampOf(at)})
+	}
 	return h
 }
 
@@ -215,6 +218,7 @@ func (h Head) DropExpired(below kafka.Offset, epoch kafka.LeaderEpoch) (Head, []
 				h.TP(), below, ErrInvalid, h.LogStartOffset)
 		}
 	}
+	below = min(below, h.SealedEndOffset)
 	if below <= h.SweptEnd {
 		return n, nil, nil
 	}
