@@ -1,0 +1,3 @@
+#!/bin/sh
+# Run by LocalStack when it is ready.
+awslocal s3 mb s3://varve
