@@ -42,12 +42,13 @@ type Reader struct {
 	partition int32
 	batches   table.BatchReader
 	o         Options
-	timed     bool             // Times leaves some out
-	walk      Set              // columns for which a batch with create times must be walked
-	batch     record.Batch     // the batch in hand, or nil
-	records   *record.Iterator // over the batch in hand; nil when the batch is dense
-	offset    kafka.Offset     // next offset of a dense batch
-	rows      Rows             // the previous result of Next, for its sizes
+	timed     bool            // Times leaves some out
+	walk      Set             // columns for which a batch with create times must be walked
+	batch     record.Batch    // the batch in hand, or nil
+	records   record.Iterator // over the batch in hand, unless it is dense
+	dense     bool            // the header of the batch in hand tells all that is wanted
+	offset    kafka.Offset    // next offset of a dense batch
+	rows      Rows            // the previous result of Next, for its sizes
 }
 
 // NewReader reads what batches yields. Closing the reader closes batches.
@@ -112,8 +113,10 @@ func (r *Reader) nextBatch(ctx context.Context) error {
 		}
 		r.batch = b
 		if r.mustWalk(b) {
-			r.records = b.Records(r.o.Limits)
+			r.records.Reset(b, r.o.Limits)
+			r.dense = false
 		} else {
+			r.dense = true
 			r.offset = max(b.BaseOffset(), r.o.Offsets.Base)
 		}
 		return nil
@@ -133,15 +136,15 @@ func (r *Reader) mustWalk(b record.Batch) bool {
 }
 
 func (r *Reader) dropBatch() {
-	if r.records != nil {
+	if r.batch != nil && !r.dense {
 		r.records.Close()
 	}
-	r.batch, r.records = nil, nil
+	r.batch = nil
 }
 
 // drain appends rows of the batch in hand; more says that it is not exhausted.
 func (r *Reader) drain(rows *Rows, rowsMax int) (more bool, err error) {
-	if r.records == nil {
+	if r.dense {
 		return r.drainDense(rows, rowsMax), nil
 	}
 	for rows.Len < rowsMax && rows.dataBytes() < DataBytesMax {
