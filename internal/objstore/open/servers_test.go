@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -73,34 +72,42 @@ var servers = []server{
 	},
 }
 
-func (s server) find() string {
+// find gives the server's program, and whether it was asked for: by its variable, or by being in bin/.
+// One that just happens to be in PATH may turn out not to run.
+func (s server) find() (path string, asked bool) {
 	if path := os.Getenv(s.env); path != "" {
-		return path
-	}
-	if path, err := exec.LookPath(s.program); err == nil {
-		return path
+		return path, true
 	}
 	for _, dir := range []string{"bin", "bin/s3/bin", "bin/s3/node_modules/.bin"} {
 		path, err := filepath.Abs(filepath.Join("../../..", dir, s.program))
 		if _, serr := os.Stat(path); err == nil && serr == nil {
-			return path
+			return path, true
 		}
 	}
-	return ""
+	path, err := exec.LookPath(s.program)
+	if err != nil {
+		return "", false
+	}
+	return path, false
+}
+
+// required: without MinIO, `make test-s3` fails.
+func (s server) required() bool {
+	return os.Getenv("VARVE_REQUIRE_S3") != "" && s.name == "minio"
 }
 
 // start runs the server until the test ends and gives its address. Without its program the test is
-// skipped, or failed under VARVE_REQUIRE_S3 if that names it or is 1 and it is MinIO.
+// skipped, or failed if it is required.
 func (s server) start(t *testing.T) (addr string) {
 	t.Helper()
-	program := s.find()
-	if program == "" {
-		say := fmt.Sprintf("%s not found: set %s or run localstack/install", s.name, s.env)
-		required := os.Getenv("VARVE_REQUIRE_S3")
-		if strings.Contains(required, s.name) || required == "1" && s.name == "minio" {
-			t.Fatal(say)
-		}
-		t.Skip(say)
+	program, asked := s.find()
+	switch {
+	case program == "" && s.required():
+		t.Fatalf("%s not found: run localstack/install %[1]s or set %s", s.name, s.env)
+	case program == "":
+		t.Skipf("%s not found: run localstack/install %[1]s or set %s", s.name, s.env)
+	case testing.Short():
+		t.Skip("real servers are not started in short tests")
 	}
 	addr = freeAddr(t)
 	dir := t.TempDir()
@@ -122,12 +129,12 @@ func (s server) start(t *testing.T) (addr string) {
 			t.Logf("%s said:\n%s", s.name, logs)
 		}
 	})
-	s.makeBucket(t, addr, exited)
+	s.makeBucket(t, addr, asked, exited)
 	return addr
 }
 
 // makeBucket waits until the server answers, by making the bucket of the tests.
-func (s server) makeBucket(t *testing.T, addr string, exited <-chan struct{}) {
+func (s server) makeBucket(t *testing.T, addr string, asked bool, exited <-chan struct{}) {
 	t.Helper()
 	user, secret := s.keys()
 	c, err := miniogo.New(addr, &miniogo.Options{
@@ -149,6 +156,9 @@ func (s server) makeBucket(t *testing.T, addr string, exited <-chan struct{}) {
 		select {
 		case <-tick.C:
 		case <-exited:
+			if !asked {
+				t.Skipf("the %s in PATH does not run", s.program)
+			}
 			t.Fatalf("%s ended instead of answering", s.name)
 		case <-ctx.Done():
 			t.Fatalf("%s does not answer: %v", s.name, err)
