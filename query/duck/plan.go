@@ -27,14 +27,14 @@ type (
 		Names         []string    `json:"names"`
 		Parameters    []valueJSON `json:"parameters"`
 		ColumnIndexes []struct {
-			Index int `json:"index"`
+			Index *int `json:"index"`
 		} `json:"column_indexes"`
 		ProjectionIDs []int `json:"projection_ids"`
 	}
 	exprJSON struct {
 		Class          string     `json:"expression_class"`
 		Type           string     `json:"type"`
-		Index          int        `json:"index"`
+		Index          *int       `json:"index"`
 		Children       []exprJSON `json:"children"`
 		Child          *exprJSON  `json:"child"`
 		Left           *exprJSON  `json:"left"`
@@ -244,7 +244,10 @@ func columnOf(e *exprJSON, get *opJSON) (string, bool) {
 	if e.Class != "BOUND_REF" {
 		return "", false
 	}
-	i := e.Index
+	if e.Index == nil {
+		return "", false
+	}
+	i := *e.Index
 	if len(get.ProjectionIDs) > 0 {
 		if i < 0 || i >= len(get.ProjectionIDs) {
 			return "", false
@@ -254,10 +257,11 @@ func columnOf(e *exprJSON, get *opJSON) (string, bool) {
 	if i < 0 || i >= len(get.ColumnIndexes) {
 		return "", false
 	}
-	if i = get.ColumnIndexes[i].Index; i < 0 || i >= len(get.Names) {
+	c := get.ColumnIndexes[i].Index
+	if c == nil || *c < 0 || *c >= len(get.Names) {
 		return "", false
 	}
-	return get.Names[i], true
+	return get.Names[*c], true
 }
 
 // interval holds the x with `x op v`.

@@ -58,12 +58,13 @@ func (r *Result) start(text string) error {
 }
 
 // planBounds reads the bounds of each scan from the optimized plan. What cannot be planned so is not
-// pruned; a wrong statement gets its error when it is prepared for the run.
+// pruned; a wrong statement gets its error when it is prepared for the run. The options that skip
+// defaults are not used: they drop the column index 0 from its list.
 func (r *Result) planBounds(text string) {
 	var res duckdb.Result
 	defer duckdb.DestroyResult(&res)
 	sql := "SELECT json_serialize_plan('" + strings.ReplaceAll(text, "'", "''") +
-		"', skip_null := true, skip_empty := true, skip_default := true, optimize := true)::VARCHAR"
+		"', optimize := true)::VARCHAR"
 	if duckdb.Query(r.db.conn, sql, &res) == duckdb.StateError {
 		return
 	}
