@@ -98,7 +98,7 @@ func (s server) required() bool {
 
 // start runs the server until the test ends and gives its address. Without its program the test is
 // skipped, or failed if it is required.
-func (s server) start(t *testing.T) (addr string) {
+func (s server) start(t testing.TB) (addr string) {
 	t.Helper()
 	program, asked := s.find()
 	switch {
@@ -134,7 +134,7 @@ func (s server) start(t *testing.T) (addr string) {
 }
 
 // makeBucket waits until the server answers, by making the bucket of the tests.
-func (s server) makeBucket(t *testing.T, addr string, asked bool, exited <-chan struct{}) {
+func (s server) makeBucket(t testing.TB, addr string, asked bool, exited <-chan struct{}) {
 	t.Helper()
 	user, secret := s.keys()
 	c, err := miniogo.New(addr, &miniogo.Options{
@@ -182,7 +182,7 @@ func (s server) urls(addr, prefix string) map[string]string {
 	}
 }
 
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
