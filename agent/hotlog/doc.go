@@ -18,7 +18,7 @@
 // All methods are safe for concurrent use. Appends, rolls and changes are serialised by one mutex per
 // log; reads take no lock that an append or a sync holds. Work behind the append path (sync, what a
 // roll leaves to do, checkpoints) runs in one goroutine per log that lives only while there is work.
-// Lock order: work, mu, view.
+// Lock order: work, view, mu.
 //
 // # Failure
 //
