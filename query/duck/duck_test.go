@@ -149,7 +149,7 @@ func TestFilterCounts(t *testing.T) {
 		{"timestamp > now()", func(row) bool { return false }, 0},
 		{"timestamp < now() - INTERVAL 1 DAY", func(row) bool { return true }, 40},
 		{"key = 'ATL'::BLOB", func(r row) bool { return r.key == "ATL" }, 40},
-		{"value->>'origin' = 'ATL' AND partition = 0",
+		{"(value->>'origin') = 'ATL' AND partition = 0",
 			func(r row) bool { return r.key == "ATL" && r.partition == 0 }, 8},
 		{"(value->>'delay')::INT > 100 OR partition = 0",
 			func(r row) bool { return r.delay > 100 || r.partition == 0 }, 40},
