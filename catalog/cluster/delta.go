@@ -43,7 +43,7 @@ type TopicDelta struct {
 
 // PartitionDelta is a partition after the change.
 type PartitionDelta struct {
-	Partition int32 `json:"p"`
+	Partition int32     `json:"p"`
 	State     Partition `json:"s"`
 }
 
