@@ -39,8 +39,8 @@ type Agent struct {
 
 // Topics is the catalog of topics and the way to their partitions.
 type Topics interface {
-	// Topic finds a topic by name. It must not keep name: the handlers of the hot path pass a string
-	// whose bytes belong to the request.
+	// Topic finds a topic by name. It must not keep name: the handlers of the hot path pass a
+	// string whose bytes belong to the request.
 	Topic(name string) (*Topic, bool)
 	// TopicByID finds a topic by id.
 	TopicByID(id kafka.TopicID) (*Topic, bool)
@@ -52,11 +52,12 @@ type Topics interface {
 
 	// CreateTopics creates topics that have passed the handlers' validation of names, counts and
 	// settings, all in one commit where possible. It answers one result for each, in order:
-	// ErrTopicExists, ErrInvalidReplicationFactor, ErrInvalidReplicaAssignment, or an error of the
-	// commit. On return a created topic's partitions are ready to be led. With validateOnly nothing is
-	// created and the result shows what would be.
+	// ErrTopicExists, ErrInvalidReplicationFactor, ErrInvalidReplicaAssignment, or an error of
+	// the commit. On return a created topic's partitions are ready to be led. With validateOnly
+	// nothing is created and the result shows what would be.
 	CreateTopics(ctx context.Context, topics []NewTopic, validateOnly bool) []CreateResult
-	// DeleteTopics deletes topics by id, one error or nil for each: ErrUnknownTopicID, or the commit's.
+	// DeleteTopics deletes topics by id, one error or nil for each: ErrUnknownTopicID, or the
+	// commit's.
 	DeleteTopics(ctx context.Context, ids []kafka.TopicID) []error
 	// CreatePartitions raises partition counts, one error or nil for each: ErrUnknownTopic,
 	// ErrInvalidPartitions, ErrInvalidReplicaAssignment, or the commit's.
@@ -95,8 +96,8 @@ type NewTopic struct {
 	Configs           map[string]string
 }
 
-// CreateResult is the outcome for one NewTopic. Topic is set if Err is nil (with validateOnly its ID
-// is zero).
+// CreateResult is the outcome for one NewTopic. Topic is set if Err is nil (with validateOnly its
+// ID is zero).
 type CreateResult struct {
 	Topic *Topic
 	Err   error
@@ -111,14 +112,14 @@ type NewPartitions struct {
 
 // Configs reads and changes settings of topics and agents.
 type Configs interface {
-	// AgentConfigs gives the settings given explicitly for one agent, and those given for all agents
-	// (Kafka's cluster-wide defaults), both from the catalog, and those of the agent's own start
-	// (flags and file).
+	// AgentConfigs gives the settings given explicitly for one agent, and those given for all
+	// agents (Kafka's cluster-wide defaults), both from the catalog, and those of the agent's own
+	// start (flags and file).
 	AgentConfigs(id int32) AgentConfigs
 	// AgentSettings is the effective parsed view for this agent.
 	AgentSettings() *settings.Agent
-	// AlterConfigs replaces whole sets of explicit settings, validated by the handlers, one error or nil
-	// for each. With validateOnly nothing is changed.
+	// AlterConfigs replaces whole sets of explicit settings, validated by the handlers, one error
+	// or nil for each. With validateOnly nothing is changed.
 	AlterConfigs(ctx context.Context, changes []ConfigChange, validateOnly bool) []error
 }
 
@@ -147,12 +148,12 @@ type ProducerIDs interface {
 
 // Partition is a partition replica that this agent leads.
 //
-// Append, OnCommitted, Offsets, LeaderEpoch and Subscribe are called on a connection's own goroutine:
-// they may touch the local disk, never the network or the bucket.
+// Append, OnCommitted, Offsets, LeaderEpoch and Subscribe are called on a connection's own
+// goroutine: they may touch the local disk, never the network or the bucket.
 type Partition interface {
-	// Append appends one batch that passed validation (magic 2, CRC, counts, timestamps, size). The
-	// base offset and leader epoch are written into records in place; records is the caller's again on
-	// return. With a set AppendTime the handler has already stamped the batch.
+	// Append appends one batch that passed validation (magic 2, CRC, counts, timestamps, size).
+	// The base offset and leader epoch are written into records in place; records is the caller's
+	// again on return. With a set AppendTime the handler has already stamped the batch.
 	//
 	// Errors: ErrNotLeader, ErrNotEnoughReplicas (acks=all only), ErrOutOfOrderSequence,
 	// ErrDuplicateSequence, ErrInvalidProducerEpoch, ErrUnknownProducerID, ErrDiskFull, ErrStorage.
@@ -166,19 +167,20 @@ type Partition interface {
 	// LeaderEpoch is the epoch in which this replica leads.
 	LeaderEpoch() kafka.LeaderEpoch
 	// Subscribe calls fn, which does not block, after each time that the high watermark, the last
-	// stable offset or the leadership changes, until cancel. A change between a look at Offsets and a
-	// Subscribe after it is not reported: subscribe first.
+	// stable offset or the leadership changes, until cancel. A change between a look at Offsets
+	// and a Subscribe after it is not reported: subscribe first.
 	Subscribe(fn func()) (cancel func())
 	// BytesBetween estimates the bytes that a fetch of [from, until) would give, for the fetch's
 	// minimum bytes. It counts at least 1 where until > from, may stop counting at limit, and never
 	// waits for the bucket.
 	BytesBetween(from, until kafka.Offset, limit int) int
 
-	// Fetch reads whole batches from the one that contains r.From, wherever they lie; it may wait for
-	// the bucket. Errors: ErrOffsetOutOfRange, ErrNotLeader, ErrCorrupt, ErrStorage, ErrBucket, or ctx's.
+	// Fetch reads whole batches from the one that contains r.From, wherever they lie; it may wait
+	// for the bucket. Errors: ErrOffsetOutOfRange, ErrNotLeader, ErrCorrupt, ErrStorage,
+	// ErrBucket, or ctx's.
 	Fetch(ctx context.Context, r FetchRange) (FetchData, error)
-	// ListOffset answers Latest, Earliest, ... or a timestamp: the first offset below bound whose record
-	// has that timestamp or a later one. Offset is kafka.NoOffset where there is none.
+	// ListOffset answers Latest, Earliest, ... or a timestamp: the first offset below bound whose
+	// record has that timestamp or a later one. Offset is kafka.NoOffset where there is none.
 	ListOffset(ctx context.Context, ts kafka.Timestamp, bound kafka.Offset) (OffsetAt, error)
 	// EpochEnd answers KIP-279: the largest epoch at or below epoch that the log knows, and its end
 	// offset (exclusive). An epoch that is not known gives {NoLeaderEpoch, NoOffset}.
@@ -201,7 +203,7 @@ type Appended struct {
 	NextOffset     kafka.Offset
 	LogStartOffset kafka.Offset
 	AppendTime     kafka.Timestamp // NoTimestamp: the batch keeps the producer's timestamps
-	Duplicate      bool            // the batch was there already; the offsets are those of its first copy
+	Duplicate      bool            // it was there already; the offsets are its first copy's
 }
 
 // Offsets are the bounds of a partition's log.
@@ -250,8 +252,8 @@ type EpochEnd struct {
 	End   kafka.Offset
 }
 
-// Special timestamps of ListOffset (KIP-79, KIP-734, KIP-405, KIP-1005, KIP-1023). Latest and Earliest
-// are answered by the handlers from Offsets; the others reach Partition.ListOffset.
+// Special timestamps of ListOffset (KIP-79, KIP-734, KIP-405, KIP-1005, KIP-1023). Latest and
+// Earliest are answered by the handlers from Offsets; the others reach Partition.ListOffset.
 const (
 	Latest                kafka.Timestamp = -1
 	Earliest              kafka.Timestamp = -2

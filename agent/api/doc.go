@@ -2,10 +2,11 @@
 // and a call of the agent. It is the only place that knows Kafka's error codes; codes.go is the one
 // table that gives each sentinel error its code.
 //
-// The broker calls Handler.Handle on a connection's reading goroutine, in the order of the requests.
-// Produce appends there and then, so a connection's appends keep their order; its answer may come
-// later (acks=all). A fetch that has to wait and every request that may wait for the bucket go on in
-// a goroutine of their own, of which the broker bounds the number per connection.
+// The broker calls Handler.Handle on a connection's reading goroutine, in the order of the
+// requests. Produce appends there and then, so a connection's appends keep their order; its
+// answer may come later (acks=all). A fetch that has to wait and every request that may wait for
+// the bucket go on in a goroutine of their own, of which the broker bounds the number per
+// connection.
 //
 // What the handlers need of the agent is the Backend interface in backend.go.
 //
@@ -15,8 +16,8 @@
 // Concurrency: a Handler has no mutable state but metrics and the fetch budget; all methods may be
 // called at once.
 //
-// Failure: a request that cannot be decoded closes its connection, as Kafka does; everything else is
-// answered with an error code and, where the version has room, a sentence.
+// Failure: a request that cannot be decoded closes its connection, as Kafka does; everything else
+// is answered with an error code and, where the version has room, a sentence.
 //
 // Not here: framing, order of answers, connection limits (agent/broker); appends and reads
 // (agent/partition); the settings' names and bounds (kafka/settings).

@@ -42,9 +42,11 @@ var (
 	ErrOffsetOutOfRange = errors.New("offset out of range")
 	// ErrOffsetNotAvailable: the leader does not know its high watermark yet.
 	ErrOffsetNotAvailable = errors.New("offset not available")
-	// ErrNotEnoughReplicas: acks=all and fewer in-sync replicas than min.insync.replicas; not appended.
+	// ErrNotEnoughReplicas: acks=all and fewer in-sync replicas than min.insync.replicas; not
+	// appended.
 	ErrNotEnoughReplicas = errors.New("not enough replicas")
-	// ErrNotEnoughReplicasAfterAppend: appended, but in-sync replicas were lost before it was committed.
+	// ErrNotEnoughReplicasAfterAppend: appended, but in-sync replicas were lost before it was
+	// committed.
 	ErrNotEnoughReplicasAfterAppend = errors.New("not enough replicas after append")
 	// ErrTimedOut: not done within the request's time.
 	ErrTimedOut = errors.New("timed out")

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// budget bounds the bytes of request buffers over all connections (V10). Waiters are served in order,
-// so that a large frame is not starved by small ones.
+// budget bounds the bytes of request buffers over all connections (V10). Waiters are served in
+// order, so that a large frame is not starved by small ones.
 type budget struct {
 	mu      sync.Mutex
 	free    int64

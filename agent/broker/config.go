@@ -7,16 +7,17 @@ import (
 
 // Config holds the listener's limits.
 type Config struct {
-	// FrameBytesMax is the largest request (Kafka's socket.request.max.bytes). Default 100 MiB, at least
-	// 1 KiB.
+	// FrameBytesMax is the largest request (Kafka's socket.request.max.bytes). Default 100 MiB,
+	// at least 1 KiB.
 	FrameBytesMax int32
 	// RequestBytesMax bounds the request buffers of all connections together (Kafka's
 	// queued.max.request.bytes). Default 512 MiB, at least twice FrameBytesMax.
 	RequestBytesMax int64
-	// PipelineMax bounds the requests of one connection that are read and not answered. Default 128.
+	// PipelineMax bounds the requests of one connection that are read and not answered. Default
+	// 128.
 	PipelineMax int
-	// ConnectionsMax and ConnectionsPerIPMax bound the open connections (Kafka's max.connections and
-	// max.connections.per.ip). Defaults 10,000 and 10,000.
+	// ConnectionsMax and ConnectionsPerIPMax bound the open connections (Kafka's max.connections
+	// and max.connections.per.ip). Defaults 10,000 and 10,000.
 	ConnectionsMax      int
 	ConnectionsPerIPMax int
 	// IdleMax closes connections without a request for this long (Kafka's connections.max.idle.ms).
@@ -50,8 +51,8 @@ func (c Config) Validate() error {
 	case c.FrameBytesMax < 1<<10:
 		return fmt.Errorf("broker config: FrameBytesMax is %d, must be at least 1024", c.FrameBytesMax)
 	case c.RequestBytesMax < 2*int64(c.FrameBytesMax):
-		return fmt.Errorf("broker config: RequestBytesMax is %d, must be at least twice FrameBytesMax (%d)",
-			c.RequestBytesMax, c.FrameBytesMax)
+		return fmt.Errorf("broker config: RequestBytesMax is %d, must be at least twice "+
+			"FrameBytesMax (%d)", c.RequestBytesMax, c.FrameBytesMax)
 	}
 	for _, f := range []struct {
 		name string

@@ -33,7 +33,7 @@ type conn struct {
 	queue   queue
 	writing bool // a goroutine writes answers
 	cause   error
-	gone    bool // the reading goroutine has ended
+	gone    bool       // the reading goroutine has ended
 	free    []*Request // for reuse, at most PipelineMax
 }
 
@@ -58,7 +58,7 @@ func (c *conn) serve() {
 		if err == nil {
 			err = c.handle(r, frame)
 		} else {
-			r.freeBody()
+			r.FreeBody()
 		}
 		if err != nil {
 			c.stop(err)
@@ -82,8 +82,8 @@ func (c *conn) stop(cause error) {
 	c.fail(errStopping)
 }
 
-// request waits for room in the pipeline and gives a request to read into, or nil when the connection
-// failed.
+// request waits for room in the pipeline and gives a request to read into, or nil when the
+// connection failed.
 func (c *conn) request() *Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,7 +104,7 @@ func (c *conn) request() *Request {
 // handle decodes the header, queues the request and calls the handler.
 func (c *conn) handle(r *Request, frame []byte) error {
 	if err := decodeHeader(r, frame, c.s.apis, c.client); err != nil {
-		r.freeBody()
+		r.FreeBody()
 		return err
 	}
 	r.Received = time.Now()
@@ -159,8 +159,8 @@ func (c *conn) fail(cause error) {
 	c.mu.Unlock()
 }
 
-// spawn runs fn in a goroutine. The server waits for it unless the connection has ended already, when
-// all that fn can do is to drop an answer. c.mu is held.
+// spawn runs fn in a goroutine. The server waits for it unless the connection has ended already,
+// when all that fn can do is to drop an answer. c.mu is held.
 func (c *conn) spawn(fn func()) {
 	if c.gone {
 		go fn()

@@ -14,8 +14,8 @@
 // requests per connection, the time for a frame to arrive, for a write to be taken and for a
 // connection to be idle all have bounds in Config.
 //
-// Concurrency: a Server's methods may be called from any goroutine. Per connection the lock order is
-// conn.mu only; the handler is never called with it held.
+// Concurrency: a Server's methods may be called from any goroutine. Per connection the lock order
+// is conn.mu only; the handler is never called with it held.
 //
 // Failure: what breaks the framing or a header closes the connection and is counted by reason; the
 // server and its other connections go on.

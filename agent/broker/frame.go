@@ -11,8 +11,9 @@ import (
 const (
 	// lookaheadBytes are kept per connection for what was read beyond a frame.
 	lookaheadBytes = 2 << 10
-	// firstBytesMax is how much of a frame gets memory before any of it has arrived. A frame's buffer
-	// doubles from there as its bytes come, so a peer holds no more than twice what it sent.
+	// firstBytesMax is how much of a frame gets memory before any of it has arrived. A frame's
+	// buffer doubles from there as its bytes come, so a peer holds no more than twice what it
+	// sent.
 	firstBytesMax = 1 << 20
 )
 
@@ -121,7 +122,7 @@ func (f *framer) grow(r *Request, n, room int, weight int64) error {
 	buf := newBuffer(room + lookaheadBytes)
 	if r.buf != nil {
 		copy(buf.b, r.buf.b[:n])
-		r.freeBody()
+		r.FreeBody()
 	}
 	r.buf, r.charge = buf, taken
 	return nil

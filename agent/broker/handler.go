@@ -9,8 +9,8 @@ type API struct {
 	FlexibleFrom int16
 	// Name labels metrics and logs.
 	Name string
-	// Blocking says that Handle may wait for the bucket or another agent, so that earlier answers are
-	// written before it is called.
+	// Blocking says that Handle may wait for the bucket or another agent, so that earlier answers
+	// are written before it is called.
 	Blocking bool
 	// BytesMax bounds the frames of this API below Config.FrameBytesMax; 0: no lower bound.
 	BytesMax int32
@@ -21,9 +21,9 @@ type API struct {
 
 // Handler answers requests.
 type Handler interface {
-	// APIs lists what Handle understands. A request of another key or version closes its connection, as
-	// Kafka does, except an ApiVersions request of an unknown version, which is passed on to Handle so
-	// that it is answered in version 0.
+	// APIs lists what Handle understands. A request of another key or version closes its
+	// connection, as Kafka does, except an ApiVersions request of an unknown version, which is
+	// passed on to Handle so that it is answered in version 0.
 	APIs() []API
 	// Handle must see to it that exactly one of r's Respond, RespondParts, NoResponse and Close is
 	// called, now or later. ctx ends with the connection. Handle is called in the order of the

@@ -8,8 +8,8 @@ import (
 // headerBytesMin is the shortest request header: key, version, correlation id and a null client id.
 const headerBytesMin = 10
 
-// decodeHeader fills r's header fields from a frame and sets Body to what follows. A client id equal
-// to lastClient is not allocated again.
+// decodeHeader fills r's header fields from a frame and sets Body to what follows. A client id
+// equal to lastClient is not allocated again.
 func decodeHeader(r *Request, frame []byte, apis apiTable, lastClient string) error {
 	if len(frame) < headerBytesMin {
 		return fmt.Errorf("%w: %d bytes", ErrHeader, len(frame))

@@ -73,9 +73,10 @@ func (r *Request) Respond(b []byte) {
 // Parts is an empty list to collect parts in.
 func (r *Request) Parts() [][]byte { return r.parts[:0] }
 
-// RespondParts answers with parts, written in order without being copied. The first must begin with
-// what Begin gave; head is that buffer, of which other parts may be slices too. release, which may be
-// nil, is called once when the parts are not used any more. Together they are below 2 GiB.
+// RespondParts answers with parts, written in order without being copied. The first must begin
+// with what Begin gave; head is that buffer, of which other parts may be slices too. release,
+// which may be nil, is called once when the parts are not used any more. Together they are below
+// 2 GiB.
 func (r *Request) RespondParts(head []byte, parts [][]byte, release func()) {
 	size := -4
 	for _, p := range parts {
@@ -95,8 +96,8 @@ func (r *Request) Close(cause error) {
 	r.answer(silent)
 }
 
-// Go runs fn in a goroutine of its own that the server waits for when it closes. Per connection there
-// are at most Config.PipelineMax, as each has a request to answer.
+// Go runs fn in a goroutine of its own that the server waits for when it closes. Per connection
+// there are at most Config.PipelineMax, as each has a request to answer.
 func (r *Request) Go(fn func(ctx context.Context)) {
 	c := r.conn
 	c.mu.Lock()
@@ -107,9 +108,9 @@ func (r *Request) Go(fn func(ctx context.Context)) {
 	c.mu.Unlock()
 }
 
-// WhenFirst calls fn when the answers of all earlier requests of the connection were written: at once
-// and inline where that is so already, else later in a goroutine of its own. An answer that holds much
-// memory is best made only then.
+// WhenFirst calls fn when the answers of all earlier requests of the connection were written: at
+// once and inline where that is so already, else later in a goroutine of its own. An answer that
+// holds much memory is best made only then.
 func (r *Request) WhenFirst(fn func(ctx context.Context)) {
 	c := r.conn
 	c.mu.Lock()
@@ -125,7 +126,7 @@ func (r *Request) WhenFirst(fn func(ctx context.Context)) {
 // answer records the outcome and has it written if it is due and no one else will.
 func (r *Request) answer(s state) {
 	c := r.conn
-	r.freeBody()
+	r.FreeBody()
 	c.mu.Lock()
 	r.state = s
 	start := !r.inHandle && !c.writing && c.queue.front() == r
@@ -136,8 +137,9 @@ func (r *Request) answer(s state) {
 	c.mu.Unlock()
 }
 
-// freeBody gives the frame's buffer and its share of the budget back.
-func (r *Request) freeBody() {
+// FreeBody gives the body's memory and its share of the budget back before the answer: a request
+// that waits must not hold either. Body is not usable afterwards.
+func (r *Request) FreeBody() {
 	if r.buf == nil {
 		return
 	}

@@ -121,8 +121,9 @@ func (s *Server) forget(c *conn) {
 	s.metrics.connections.Dec()
 }
 
-// Shutdown stops accepting and reading requests, lets answers that are due leave until ctx ends, then
-// closes every connection and waits for their goroutines. The error is ctx's if answers were cut off.
+// Shutdown stops accepting and reading requests, lets answers that are due leave until ctx ends,
+// then closes every connection and waits for their goroutines. The error is ctx's if answers were
+// cut off.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopAccepting()
 	for _, c := range s.connections() {

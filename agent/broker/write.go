@@ -3,7 +3,8 @@ package broker
 import "fmt"
 
 const (
-	// writeBytesMax bounds one write, so that a client that reads slowly but steadily shows progress.
+	// writeBytesMax bounds one write, so that a client that reads slowly but steadily shows
+	// progress.
 	writeBytesMax = 1 << 20
 	// writePartsMax bounds the parts of one write below the kernel's IOV_MAX.
 	writePartsMax = 512

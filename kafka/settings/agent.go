@@ -64,8 +64,8 @@ func AgentFromConfigs(configs ...map[string]string) (*Agent, error) {
 	return a, v.err
 }
 
-// ValidateAgent checks explicit agent settings: unknown names, types, bounds, and values that are not
-// supported. The error is a *Error.
+// ValidateAgent checks explicit agent settings: unknown names, types, bounds, and values that are
+// not supported. The error is a *Error.
 func ValidateAgent(configs map[string]string) error {
 	if err := validateEach(configs, agentIndex); err != nil {
 		return err

@@ -107,8 +107,8 @@ func buildAgentSettings() []*Setting {
 	return table
 }
 
-// AgentSettings lists the agent settings ordered by name. The slice and its values are shared and must
-// not be changed.
+// AgentSettings lists the agent settings ordered by name. The slice and its values are shared and
+// must not be changed.
 func AgentSettings() []*Setting { return agentSettings }
 
 // AgentSetting finds an agent setting by name.

@@ -89,8 +89,8 @@ var topicSettings = []*Setting{
 	{
 		Name: "local.retention.bytes", Type: Long, Default: "-2",
 		AgentName: "log.local.retention.bytes",
-		Doc:   "Bytes of sealed segments kept on local disk too; -2 follows retention.bytes.",
-		check: atLeast(-2),
+		Doc:       "Bytes of sealed segments kept on local disk too; -2 follows retention.bytes.",
+		check:     atLeast(-2),
 	},
 	{
 		Name: "local.retention.ms", Type: Long, Default: "-2", AgentName: "log.local.retention.ms",
@@ -226,8 +226,8 @@ func indexOf(table []*Setting) map[string]*Setting {
 	return index
 }
 
-// TopicSettings lists the topic settings ordered by name. The slice and its values are shared and must
-// not be changed.
+// TopicSettings lists the topic settings ordered by name. The slice and its values are shared and
+// must not be changed.
 func TopicSettings() []*Setting { return topicSettings }
 
 // TopicSetting finds a topic setting by name.

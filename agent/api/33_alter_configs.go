@@ -1,0 +1,38 @@
+package api
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// alterConfigs answers AlterConfigs (key 33), which replaces all explicit settings of a resource.
+func (h *Handler) alterConfigs(
+	ctx context.Context, _ int16, req *kmsg.AlterConfigsRequest,
+) *kmsg.AlterConfigsResponse {
+	resp := kmsg.NewPtrAlterConfigsResponse()
+	as := make([]alteration, len(req.Resources))
+	for i := range req.Resources {
+		q := &req.Resources[i]
+		as[i] = alteration{
+			q.ResourceType, q.ResourceName,
+			func(explicit map[string]string, _ finder) fault {
+				clear(explicit)
+				for _, c := range q.Configs {
+					if c.Value == nil {
+						return fault{codeInvalidRequest, "Null value not supported for : " + c.Name}
+					}
+					explicit[c.Name] = *c.Value
+				}
+				return fault{}
+			},
+		}
+	}
+	for i, f := range h.alter(ctx, as, req.ValidateOnly) {
+		out := kmsg.NewAlterConfigsResponseResource()
+		out.ResourceType, out.ResourceName = as[i].kind, as[i].name
+		out.ErrorCode, out.ErrorMessage = f.code, f.text()
+		resp.Resources = append(resp.Resources, out)
+	}
+	return resp
+}

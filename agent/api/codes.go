@@ -1,0 +1,123 @@
+package api
+
+import (
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/varve-log/varve/kafka/settings"
+)
+
+// code is a Kafka error code. Nothing outside this package knows any.
+type code = int16
+
+var (
+	codeNone           code
+	codeUnknown        = kerr.UnknownServerError.Code
+	codeOffsetRange    = kerr.OffsetOutOfRange.Code
+	codeCorrupt        = kerr.CorruptMessage.Code
+	codeUnknownTopic   = kerr.UnknownTopicOrPartition.Code
+	codeNotLeader      = kerr.NotLeaderForPartition.Code
+	codeTimedOut       = kerr.RequestTimedOut.Code
+	codeTooLarge       = kerr.MessageTooLarge.Code
+	codeInvalidTopic   = kerr.InvalidTopicException.Code
+	codeInvalidAcks    = kerr.InvalidRequiredAcks.Code
+	codeBadTimestamp   = kerr.InvalidTimestamp.Code
+	codeUnsupported    = kerr.UnsupportedVersion.Code
+	codeInvalidConfig  = kerr.InvalidConfig.Code
+	codeInvalidRequest = kerr.InvalidRequest.Code
+	codeNoSession      = kerr.FetchSessionIDNotFound.Code
+	codeNoCodec        = kerr.UnsupportedCompressionType.Code
+	codeInvalidRecord  = kerr.InvalidRecord.Code
+	codeTxnState       = kerr.InvalidTxnState.Code
+	codeUnknownTopicID = kerr.UnknownTopicID.Code
+	codeDeletionOff    = kerr.TopicDeletionDisabled.Code
+	codePolicy         = kerr.PolicyViolation.Code
+	codePartitions     = kerr.InvalidPartitions.Code
+	codeReplication    = kerr.InvalidReplicationFactor.Code
+	codeAssignment     = kerr.InvalidReplicaAssignment.Code
+	codeExists         = kerr.TopicAlreadyExists.Code
+
+	codeMismatchedEndpoint = kerr.MismatchedEndpointType.Code
+	codeRetryCoordinator   = kerr.CoordinatorLoadInProgress.Code
+)
+
+// codes is the one table of sentinel errors and their Kafka codes. The first match wins.
+var codes = []struct {
+	err  error
+	code code
+}{
+	{ErrUnknownTopic, codeUnknownTopic},
+	{ErrUnknownTopicID, codeUnknownTopicID},
+	{ErrUnknownPartition, codeUnknownTopic},
+	{ErrTopicExists, codeExists},
+	{ErrTopicProtected, codeInvalidRequest},
+	{ErrInvalidTopic, codeInvalidTopic},
+	{ErrInvalidPartitions, codePartitions},
+	{ErrInvalidReplicationFactor, codeReplication},
+	{ErrInvalidReplicaAssignment, codeAssignment},
+	{ErrInvalidConfig, codeInvalidConfig},
+	{ErrInvalidRequest, codeInvalidRequest},
+	{ErrPolicyViolation, codePolicy},
+
+	{ErrNotLeader, codeNotLeader},
+	{ErrLeaderNotAvailable, kerr.LeaderNotAvailable.Code},
+	{ErrFencedLeaderEpoch, kerr.FencedLeaderEpoch.Code},
+	{ErrUnknownLeaderEpoch, kerr.UnknownLeaderEpoch.Code},
+	{ErrOffsetOutOfRange, codeOffsetRange},
+	{ErrOffsetNotAvailable, kerr.OffsetNotAvailable.Code},
+	{ErrNotEnoughReplicas, kerr.NotEnoughReplicas.Code},
+	{ErrNotEnoughReplicasAfterAppend, kerr.NotEnoughReplicasAfterAppend.Code},
+	{ErrTimedOut, codeTimedOut},
+
+	{ErrOutOfOrderSequence, kerr.OutOfOrderSequenceNumber.Code},
+	{ErrDuplicateSequence, kerr.DuplicateSequenceNumber.Code},
+	{ErrInvalidProducerEpoch, kerr.InvalidProducerEpoch.Code},
+	{ErrUnknownProducerID, kerr.UnknownProducerID.Code},
+
+	{ErrDiskFull, kerr.KafkaStorageError.Code},
+	{ErrStorage, kerr.KafkaStorageError.Code},
+	{ErrCorrupt, codeCorrupt},
+	{ErrBucket, kerr.KafkaStorageError.Code},
+	{ErrConflict, kerr.NotController.Code},
+	{ErrStopping, codeNotLeader},
+}
+
+// codeOf is the Kafka code of an error: that of the table, INVALID_CONFIG for a setting, or
+// UNKNOWN_SERVER_ERROR.
+func codeOf(err error) code {
+	if err == nil {
+		return codeNone
+	}
+	for i := range codes {
+		if errors.Is(err, codes[i].err) {
+			return codes[i].code
+		}
+	}
+	var setting *settings.Error
+	if errors.As(err, &setting) {
+		return codeInvalidConfig
+	}
+	return codeUnknown
+}
+
+// fault is a code with a sentence, for refusals that the handlers decide on themselves.
+type fault struct {
+	code    code
+	message string
+}
+
+func (f fault) text() *string {
+	if f.code == codeNone || f.message == "" {
+		return nil
+	}
+	return &f.message
+}
+
+// faultOf translates an error with its text.
+func faultOf(err error) fault {
+	if err == nil {
+		return fault{}
+	}
+	return fault{codeOf(err), err.Error()}
+}
