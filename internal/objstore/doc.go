@@ -5,18 +5,19 @@
 // The catalog, tiering, replay and the sweeper call it; it calls the SDKs and the file system.
 //
 // Which subpackage does what: mem and file keep objects in this process or directory; s3 and minio
-// each wrap one SDK as a client of single attempts, and remote gives those two their shared retries,
-// outcomes, resumed reads and multipart uploads; faulty fails on demand; metered counts; open turns a
-// URL into a Store; objstoretest is the suite that every implementation passes.
+// each wrap one SDK as a client of single attempts, and remote gives those two their shared
+// retries, outcomes, resumed reads and multipart uploads; faulty fails on demand; metered counts;
+// open turns a URL into a Store; objstoretest is the suite that every implementation passes.
 //
 // # Outcomes
 //
 // A conditional Put ends in one of three ways, and callers must treat each on its own: done (nil),
-// surely lost (ErrConflict), or unknown (ErrUnknownOutcome: the reply is missing, the write may have
-// happened or may still land later). The stores here never repeat a conditional Put that may have been
-// written. A proxy between may, and its retry turns a win into a conflict: so whoever swaps heads
-// looks for its own commit id before it believes that it lost (catalog/register). Any other error of a
-// conditional Put (ErrUnavailable, ErrDenied, ErrChecksum) means that nothing was written.
+// surely lost (ErrConflict), or unknown (ErrUnknownOutcome: the reply is missing, the write may
+// have happened or may still land later). The stores here never repeat a conditional Put that may
+// have been written. A proxy between may, and its retry turns a win into a conflict: so whoever
+// swaps heads looks for its own commit id before it believes that it lost (catalog/register). Any
+// other error of a conditional Put (ErrUnavailable, ErrDenied, ErrChecksum) means that nothing was
+// written.
 //
 // # Concurrency
 //

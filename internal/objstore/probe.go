@@ -16,9 +16,9 @@ const ProbePrefix = "probe/"
 const probeTries = 3
 
 // Probe refuses a store that ignores the conditions of a Put, on which every head in the catalog
-// rests. It creates an object, creates it again, swaps it, swaps it again on the ETag that is stale by
-// then, and deletes it: five requests. The error wraps ErrLyingStore and tells what the store did;
-// any other error means that the probe could not be finished and nothing is known.
+// rests. It creates an object, creates it again, swaps it, swaps it again on the ETag that is stale
+// by then, and deletes it: five requests. The error wraps ErrLyingStore and tells what the store
+// did; any other error means that the probe could not be finished and nothing is known.
 func Probe(ctx context.Context, s Store) error {
 	var err error
 	for range probeTries {
@@ -80,9 +80,9 @@ func probeFailed(s Store, doing string, err error) error {
 }
 
 // StoreNow tells the time by the store's own clock, from the LastModified of a small object that it
-// puts, heads and deletes: three requests. The answer is truncated as the store truncates, usually to
-// whole seconds, and is at most one round trip old. Grace times of objects are measured by it, since
-// the clocks of agents may differ.
+// puts, heads and deletes: three requests. The answer is truncated as the store truncates, usually
+// to whole seconds, and is at most one round trip old. Grace times of objects are measured by it,
+// since the clocks of agents may differ.
 func StoreNow(ctx context.Context, s Store) (time.Time, error) {
 	key := ProbePrefix + "clock-" + uniqueName()
 	if _, err := s.Put(ctx, key, Bytes([]byte("clock")), Condition{}); err != nil {

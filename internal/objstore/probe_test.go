@@ -73,8 +73,8 @@ func TestProbeCostsFiveRequests(t *testing.T) {
 	}
 }
 
-// TestProbeUnderFaults: whatever one call does, an honest store is never called a liar, and one whose
-// answers are merely lost passes on a second try.
+// TestProbeUnderFaults: whatever one call does, an honest store is never called a liar, and one
+// whose answers are merely lost passes on a second try.
 func TestProbeUnderFaults(t *testing.T) {
 	quiet := faulty.New(mem.New())
 	if err := objstore.Probe(t.Context(), quiet); err != nil {

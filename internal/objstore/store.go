@@ -8,9 +8,9 @@ import (
 
 // Store is a flat namespace of immutable-by-convention objects with compare-and-set on PUT.
 //
-// Keys are relative to the prefix of the URL the store was opened with, use '/' and never begin with
-// one. All methods return an error that wraps one of the sentinels of errors.go where its meaning
-// fits; other errors are transient or a broken set-up and name the key and the operation.
+// Keys are relative to the prefix of the URL the store was opened with, use '/' and never begin
+// with one. All methods return an error that wraps one of the sentinels of errors.go where its
+// meaning fits; other errors are transient or a broken set-up and name the key and the operation.
 type Store interface {
 	// Put writes the whole object or nothing. Body is read at most once per attempt and never
 	// copied whole into memory. With a condition, a write that surely did not happen because the
@@ -58,8 +58,8 @@ type Condition struct {
 	IfMatch string
 }
 
-// Range of bytes. The zero value means the whole object; Length 0 with an Offset means to the end. A
-// negative Offset -n with Length 0 means the last n bytes.
+// Range of bytes. The zero value means the whole object; Length 0 with an Offset means to the end.
+// A negative Offset -n with Length 0 means the last n bytes.
 type Range struct {
 	Offset int64
 	Length int64

@@ -21,8 +21,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Checksum is the CRC32C of b, as Body and Info carry it.
 func Checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
-// Bytes makes a Body of bytes in memory, with their checksum. The caller must not change b before the
-// Put has returned.
+// Bytes makes a Body of bytes in memory, with their checksum. The caller must not change b before
+// the Put has returned.
 func Bytes(b []byte) Body {
 	return Body{
 		Reader: bytes.NewReader(b), Size: int64(len(b)), CRC32C: Checksum(b), HasCRC32C: true,
@@ -66,7 +66,8 @@ func (c Condition) Check() error {
 func (c Condition) Always() bool { return !c.IfAbsent && c.IfMatch == "" }
 
 // Resolve turns a Range into the bytes [offset, offset+length) of an object of that size.
-// ErrInvalidRange when none of them exist, except for the zero Range, which an empty object satisfies.
+// ErrInvalidRange when none of them exist, except for the zero Range, which an empty object
+// satisfies.
 func (r Range) Resolve(size int64) (offset, length int64, err error) {
 	switch {
 	case r == Range{}:

@@ -52,8 +52,8 @@ const (
 	Stale Fault = "stale"
 )
 
-// Faults lists the faults an operation can have, in a fixed order. Corrupt is not among them, since no
-// store does that quietly often enough to be survived by everyone; rules can ask for it.
+// Faults lists the faults an operation can have, in a fixed order. Corrupt is not among them, since
+// no store does that quietly often enough to be survived by everyone; rules can ask for it.
 func Faults(op Op, conditional bool) []Fault {
 	switch {
 	case op == Put && conditional:

@@ -60,8 +60,8 @@ func (s *Store) FailCall(n int, f Fault) {
 	s.byCall[n] = f
 }
 
-// Random makes each call fail with a chance of 0..1, in a way drawn from Faults. The same seed and the
-// same order of calls give the same faults. A chance of 0 ends it.
+// Random makes each call fail with a chance of 0..1, in a way drawn from Faults. The same seed and
+// the same order of calls give the same faults. A chance of 0 ends it.
 func (s *Store) Random(seed uint64, chance float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,8 +82,9 @@ func (s *Store) Calls() []Call {
 	return slices.Clone(s.calls)
 }
 
-// Land lets every late write reach the wrapped store now, in the order of their calls, and gives how
-// many there were. Those whose condition fails by now are lost, as they would be in a real store.
+// Land lets every late write reach the wrapped store now, in the order of their calls, and gives
+// how many there were. Those whose condition fails by now are lost, as they would be in a real
+// store.
 func (s *Store) Land(ctx context.Context) int {
 	s.mu.Lock()
 	due := s.late

@@ -85,8 +85,8 @@ func TestReservedAndNestedKeys(t *testing.T) {
 	}
 }
 
-// TestETagNeverRepeats: same content, same size, written as fast as possible, with deletes between so
-// that inodes come round again.
+// TestETagNeverRepeats: same content, same size, written as fast as possible, with deletes between
+// so that inodes come round again.
 func TestETagNeverRepeats(t *testing.T) {
 	s := open(t, t.TempDir())
 	seen := map[string]bool{}

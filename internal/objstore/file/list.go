@@ -16,9 +16,9 @@ import (
 
 const readDirBatch = 512
 
-// List implements objstore.Store. It walks in key order and enters only directories that can hold keys
-// of the answer. Memory is bounded by the limit times the depth, however large a directory is; a
-// directory of n entries costs n name reads for each page that touches it.
+// List implements objstore.Store. It walks in key order and enters only directories that can hold
+// keys of the answer. Memory is bounded by the limit times the depth, however large a directory is;
+// a directory of n entries costs n name reads for each page that touches it.
 func (s *Store) List(
 	ctx context.Context, prefix, after string, limit int,
 ) (objstore.Page, error) {
@@ -83,8 +83,8 @@ func (w *walk) entry(key string) error {
 	return nil
 }
 
-// smallest gives, sorted, the first entries of a directory that sort after `last` and may hold keys of
-// the answer; directories end in a slash, since that is how their keys sort.
+// smallest gives, sorted, the first entries of a directory that sort after `last` and may hold keys
+// of the answer; directories end in a slash, since that is how their keys sort.
 func (w *walk) smallest(dirKey, last string) (names []string, more bool, err error) {
 	d, err := os.Open(filepath.Join(w.root, filepath.FromSlash(dirKey)))
 	if err != nil {

@@ -18,8 +18,9 @@ const (
 	lockWaitMax = 5 * time.Millisecond
 )
 
-// lockSet is a fixed set of locks shared by all processes on one store. Within this process a channel
-// of one place stands before each flock, so that a waiting goroutine does not hold a thread.
+// lockSet is a fixed set of locks shared by all processes on one store. Within this process a
+// channel of one place stands before each flock, so that a waiting goroutine does not hold a
+// thread.
 type lockSet struct {
 	dir    string
 	shards [lockShards]lockShard

@@ -33,8 +33,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestRaceBetweenProcesses: several processes count up one object by compare-and-set and race to create
-// others. No increment is lost, and each create has one winner.
+// TestRaceBetweenProcesses: several processes count up one object by compare-and-set and race to
+// create others. No increment is lost, and each create has one winner.
 func TestRaceBetweenProcesses(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)

@@ -28,8 +28,8 @@ var (
 	castagnoli  = crc32.MakeTable(crc32.Castagnoli)
 )
 
-// Put implements objstore.Store. The body is copied through one pooled buffer, hashed on the way and
-// held against the caller's checksum, and synced before it becomes visible.
+// Put implements objstore.Store. The body is copied through one pooled buffer, hashed on the way
+// and held against the caller's checksum, and synced before it becomes visible.
 func (s *Store) Put(
 	ctx context.Context, key string, body objstore.Body, cond objstore.Condition,
 ) (objstore.Info, error) {

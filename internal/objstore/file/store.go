@@ -138,8 +138,8 @@ func (s *Store) path(ctx context.Context, key string) (string, error) {
 	return filepath.Join(s.root, local), nil
 }
 
-// pruneEmpty removes dir and its parents up to the root, as far as they are empty. A Put that was about
-// to rename into one of them makes it again.
+// pruneEmpty removes dir and its parents up to the root, as far as they are empty. A Put that was
+// about to rename into one of them makes it again.
 func (s *Store) pruneEmpty(dir string) {
 	for dir != s.root && strings.HasPrefix(dir, s.root) {
 		if err := syscall.Rmdir(dir); err != nil {
@@ -149,7 +149,8 @@ func (s *Store) pruneEmpty(dir string) {
 	}
 }
 
-// readError gives what stands for "no such object" its class: also a path through a file, or too long.
+// readError gives what stands for "no such object" its class: also a path through a file, or too
+// long.
 func readError(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) ||
 		errors.Is(err, syscall.ENAMETOOLONG) {

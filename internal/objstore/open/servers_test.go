@@ -27,8 +27,8 @@ const (
 // server is an S3 server to test against, run as a process of its own.
 type server struct {
 	name string
-	// env names the variable that tells where its program is; else it is looked for in PATH and in bin/
-	// at the repository's top.
+	// env names the variable that tells where its program is; else it is looked for in PATH and in
+	// bin/ at the repository's top.
 	env, program string
 	args         func(addr, dir string) []string
 	environ      []string
@@ -41,7 +41,9 @@ type server struct {
 var servers = []server{
 	{
 		name: "minio", env: "VARVE_TEST_MINIO", program: "minio",
-		args: func(addr, dir string) []string { return []string{"server", "--address", addr, "--quiet", dir} },
+		args: func(addr, dir string) []string {
+			return []string{"server", "--address", addr, "--quiet", dir}
+		},
 		environ: []string{
 			"MINIO_ROOT_USER=" + accessKey, "MINIO_ROOT_PASSWORD=" + secretKey,
 			"MINIO_UPDATE=off", "MINIO_BROWSER=off",
@@ -72,8 +74,8 @@ var servers = []server{
 	},
 }
 
-// find gives the server's program, and whether it was asked for: by its variable, or by being in bin/.
-// One that just happens to be in PATH may turn out not to run.
+// find gives the server's program, and whether it was asked for: by its variable, or by being in
+// bin/. One that just happens to be in PATH may turn out not to run.
 func (s server) find() (path string, asked bool) {
 	if path := os.Getenv(s.env); path != "" {
 		return path, true

@@ -8,8 +8,9 @@ import (
 	"github.com/varve-log/varve/internal/objstore"
 )
 
-// CheckBucket asks once, at opening, whether the bucket is there and the store can be reached. A store
-// that refuses to tell (credentials for objects alone) passes: the first request of real work decides.
+// CheckBucket asks once, at opening, whether the bucket is there and the store can be reached. A
+// store that refuses to tell (credentials for objects alone) passes: the first request of real work
+// decides.
 func CheckBucket(ctx context.Context, s *Store, head func(context.Context) error) error {
 	err := s.try(ctx, operation{name: "look for the bucket of", key: s.url}, head)
 	switch {

@@ -83,8 +83,8 @@ func DecodeChecksum(s string) (crc uint32, ok bool) {
 	return binary.BigEndian.Uint32(b), true
 }
 
-// BareETag strips the quotes that some SDKs leave on. Infos carry bare ETags, so that one learned by
-// one client serves the other.
+// BareETag strips the quotes that some SDKs leave on. Infos carry bare ETags, so that one learned
+// by one client serves the other.
 func BareETag(etag string) string { return strings.Trim(etag, `"`) }
 
 // QuotedETag is the form that goes into an If-Match header.

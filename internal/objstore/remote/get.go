@@ -11,8 +11,8 @@ import (
 	"github.com/varve-log/varve/internal/objstore"
 )
 
-// Get implements objstore.Store. A body that breaks off is resumed, on the same version of the object,
-// at most Config.ResumesMax times.
+// Get implements objstore.Store. A body that breaks off is resumed, on the same version of the
+// object, at most Config.ResumesMax times.
 func (s *Store) Get(
 	ctx context.Context, key string, r objstore.Range,
 ) (io.ReadCloser, objstore.Info, error) {
@@ -66,7 +66,8 @@ func extent(d Download) (begin, end, size int64, err error) {
 	begin, err1 := strconv.ParseInt(first, 10, 64)
 	end, err2 := strconv.ParseInt(last, 10, 64)
 	size, err3 := strconv.ParseInt(total, 10, 64)
-	if !ok1 || !ok2 || errors.Join(err1, err2, err3) != nil || begin > end || end >= size || begin < 0 {
+	parsed := ok1 && ok2 && errors.Join(err1, err2, err3) == nil
+	if !parsed || begin < 0 || begin > end || end >= size {
 		return 0, 0, 0, fmt.Errorf("the store told Content-Range %q", d.ContentRange)
 	}
 	return begin, end + 1, size, nil

@@ -19,8 +19,9 @@ var (
 	castagnoli  = crc32.MakeTable(crc32.Castagnoli)
 )
 
-// putParts uploads a large object in parallel parts. The condition is decided when the parts are put
-// together, so a conflict costs the whole transfer. Whatever fails, the parts are removed again.
+// putParts uploads a large object in parallel parts. The condition is decided when the parts are
+// put together, so a conflict costs the whole transfer. Whatever fails, the parts are removed
+// again.
 func (s *Store) putParts(
 	ctx context.Context, op operation, full string, body objstore.Body,
 ) (info objstore.Info, err error) {
@@ -75,8 +76,8 @@ func (s *Store) sendParts(
 	return parts, g.Wait()
 }
 
-// complete puts the parts together. A repeated request may be told that the upload is gone because the
-// first one did it: then the object itself decides.
+// complete puts the parts together. A repeated request may be told that the upload is gone because
+// the first one did it: then the object itself decides.
 func (s *Store) complete(
 	ctx context.Context, op operation, id string, parts []Part, u Upload,
 ) (info objstore.Info, err error) {

@@ -54,8 +54,9 @@ func NewTransport(cfg Config) *http.Transport {
 	}
 }
 
-// PlainPayload tells whether the payload's SHA-256 may be left out of the signature: under TLS, which
-// protects it, and on loopback, where nobody else sees it. Hashing halves the rate of uploads.
+// PlainPayload tells whether the payload's SHA-256 may be left out of the signature: under TLS,
+// which protects it, and on loopback, where nobody else sees it. Hashing halves the rate of
+// uploads.
 func PlainPayload(endpoint *url.URL) bool {
 	if endpoint.Scheme == "https" {
 		return true
@@ -88,7 +89,8 @@ func (c *conn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// ReadFrom implements io.ReaderFrom, which the transport uses for bodies: larger steps than its own.
+// ReadFrom implements io.ReaderFrom, which the transport uses for bodies: larger steps than its
+// own.
 func (c *conn) ReadFrom(r io.Reader) (total int64, err error) {
 	buf := bodyBuffers.Get().(*[bodyBufferBytes]byte)
 	defer bodyBuffers.Put(buf)
