@@ -1,7 +1,6 @@
 package hotlog
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/varve-log/varve/kafka/record"
@@ -13,31 +12,16 @@ type marker struct {
 	coordinatorEpoch int32
 }
 
-// Types of control records.
-const (
-	controlAbort  = 0
-	controlCommit = 1
-)
-
-// parseMarker reads an end-of-transaction control batch. Its key is version and type, its value
-// begins with version and coordinator epoch.
+// parseMarker reads an end-of-transaction control batch.
 func parseMarker(b record.Batch) (marker, error) {
 	it := b.Records(record.DefaultLimits())
 	defer it.Close()
 	if !it.Next() {
 		return marker{}, fmt.Errorf("control batch without a record: %w", record.ErrCorrupt)
 	}
-	r := it.Record()
-	if len(r.Key) < 4 || len(r.Value) < 6 {
-		return marker{}, fmt.Errorf("control record of %d and %d bytes: %w",
-			len(r.Key), len(r.Value), record.ErrCorrupt)
+	m, coordinatorEpoch, ok := record.ParseMarker(it.Record())
+	if !ok {
+		return marker{}, fmt.Errorf("control batch of another kind: %w", record.ErrInvalid)
 	}
-	kind := binary.BigEndian.Uint16(r.Key[2:])
-	if kind != controlAbort && kind != controlCommit {
-		return marker{}, fmt.Errorf("control record of type %d: %w", kind, record.ErrCorrupt)
-	}
-	return marker{
-		abort:            kind == controlAbort,
-		coordinatorEpoch: int32(binary.BigEndian.Uint32(r.Value[2:])),
-	}, nil
+	return marker{abort: m == record.Abort, coordinatorEpoch: coordinatorEpoch}, nil
 }
