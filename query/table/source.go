@@ -53,8 +53,8 @@ type Source interface {
 	Topics(ctx context.Context) ([]string, error)
 	// Topic finds one topic by its exact name; ErrUnknownTopic when there is none.
 	Topic(ctx context.Context, name string) (Topic, error)
-	// Segments yields the partition's segments in offset order, from the log start offset on; the first
-	// may begin below it. The bounds are a hint: a run of segments they exclude may come as one value.
+	// Segments yields the partition's segments in offset order from the log start offset on, to which
+	// the first is cut. The bounds are a hint: a run of segments they exclude may come as one value.
 	Segments(ctx context.Context, tp kafka.TopicPartition, b Bounds) iter.Seq2[Segment, error]
 	// Batches reads the batches that hold records of the range. The first and the last batch may reach
 	// beyond it. Nothing is asked of the bucket before the first Next.
