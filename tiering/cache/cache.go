@@ -145,6 +145,15 @@ func (c *Cache) ReadRange(ctx context.Context, o Object, dst []byte, off int64) 
 	return firstErr
 }
 
+// Forget drops what is kept of an object, so that it is got again: for whoever finds that its bytes
+// were bad when they arrived.
+func (c *Cache) Forget(key string) {
+	c.mu.Lock()
+	dropped := c.slots.forget(key)
+	c.mu.Unlock()
+	c.metrics.UsedBytes.Sub(float64(dropped))
+}
+
 // Close ends the fills, waits for them and closes the file.
 func (c *Cache) Close() error {
 	c.mu.Lock()

@@ -56,10 +56,11 @@ func (s *slots) take(id blockID) (index, evicted int, ok bool) {
 	return 0, 0, false
 }
 
-// publish makes a written slot readable.
+// publish makes a written slot readable. Only a read gives it its second chance, so that what was read
+// once goes before what is read again.
 func (s *slots) publish(index, length int, sums []uint32) {
 	e := &s.all[index]
-	e.length, e.sums, e.writing, e.used = length, sums, false, true
+	e.length, e.sums, e.writing = length, sums, false
 	s.byID[e.id] = index
 }
 
@@ -89,6 +90,17 @@ func (s *slots) unpin(index int, drop bool) (dropped int) {
 	if e.dropped && e.pins == 0 {
 		dropped = e.length
 		s.all[index] = slot{}
+	}
+	return dropped
+}
+
+// forget drops every published block of an object; what is pinned goes with its last pin.
+func (s *slots) forget(key string) (dropped int) {
+	for id, index := range s.byID {
+		if id.key == key {
+			s.all[index].pins++
+			dropped += s.unpin(index, true)
+		}
 	}
 	return dropped
 }
