@@ -1,0 +1,25 @@
+package partition
+
+import (
+	"time"
+
+	"github.com/varve-log/varve/agent/hotlog"
+	"github.com/varve-log/varve/kafka/settings"
+)
+
+// LogConfig is what a topic's settings mean for its hot logs.
+func LogConfig(t settings.Topic, producerIDExpiration time.Duration) hotlog.Config {
+	c := hotlog.DefaultConfig()
+	c.SegmentBytes = t.SegmentBytes
+	c.SegmentAge = t.SegmentAge
+	c.IndexIntervalBytes = int(t.IndexIntervalBytes)
+	c.FlushMessages = t.FlushMessages
+	c.FlushInterval = 0
+	if t.FlushInterval != settings.Unbounded {
+		c.FlushInterval = t.FlushInterval
+	}
+	if producerIDExpiration > 0 {
+		c.ProducerIDExpiration = producerIDExpiration
+	}
+	return c
+}
