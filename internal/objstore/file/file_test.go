@@ -292,7 +292,7 @@ func TestListOfALargeDirectory(t *testing.T) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	const n = 5000
+	const n = 1500
 	for i := range n {
 		name := filepath.Join(dir, fmt.Sprintf("%04d", i))
 		if err := os.WriteFile(name, nil, 0o600); err != nil {
@@ -302,7 +302,7 @@ func TestListOfALargeDirectory(t *testing.T) {
 	s := open(t, root)
 	got, after := 0, ""
 	for more := true; more; {
-		page, err := s.List(t.Context(), "", after, 700)
+		page, err := s.List(t.Context(), "", after, 100)
 		if err != nil {
 			t.Fatal(err)
 		}

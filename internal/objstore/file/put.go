@@ -19,6 +19,8 @@ import (
 
 const (
 	copyBytes   = 1 << 20
+	windowBytes = 8 << 20
+	largeBytes  = 3 * windowBytes
 	renameTries = 20               // each lost to a Delete that pruned the directory meanwhile
 	orphanAge   = 10 * time.Second // covers the moment between a file's creation and its lock
 )
@@ -172,7 +174,8 @@ func (s *Store) createTemp() (*os.File, error) {
 	}
 }
 
-// fill copies, hashes and syncs the body.
+// fill copies, hashes and syncs the body. A large one is written out while it is copied, and leaves
+// the page cache: the hot log still holds those bytes, and what else is cached is worth more.
 func fill(ctx context.Context, f *os.File, body objstore.Body) error {
 	buf := copyBuffers.Get().(*[copyBytes]byte)
 	defer copyBuffers.Put(buf)
@@ -192,8 +195,10 @@ func fill(ctx context.Context, f *os.File, body objstore.Body) error {
 		if _, err := f.Write(buf[:n]); err != nil {
 			return err
 		}
-		startWriteback(f, at, int64(n))
 		at += int64(n)
+		if body.Size >= largeBytes && at%windowBytes == 0 {
+			writeBehind(f, at-windowBytes, windowBytes)
+		}
 	}
 	if body.HasCRC32C && crc != body.CRC32C {
 		return fmt.Errorf("%w: body has %08x, caller said %08x", objstore.ErrChecksum, crc, body.CRC32C)
@@ -203,7 +208,13 @@ func fill(ctx context.Context, f *os.File, body objstore.Body) error {
 	if err := os.Chtimes(f.Name(), now, now); err != nil {
 		return err
 	}
-	return f.Sync()
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if body.Size >= largeBytes {
+		forget(f)
+	}
+	return nil
 }
 
 // makeDirs creates dir and its missing parents durably.

@@ -4,5 +4,8 @@ package file
 
 import "os"
 
-// startWriteback is left to the kernel's own pace.
-func startWriteback(_ *os.File, _, _ int64) {}
+// writeBehind is left to the kernel's own pace.
+func writeBehind(_ *os.File, _, _ int64) {}
+
+// forget is left to the kernel's own judgement.
+func forget(_ *os.File) {}
