@@ -149,6 +149,7 @@ func (l *Log) captureLocked(synced, pending bool) []byte {
 		c.segments[i].indexStored, c.segments[i].indexSum = s.index.state()
 		c.segments[i].synced = s.info.synced || synced
 	}
+	c.active().synced = false // it goes on growing
 	if synced {
 		c.flushed = c.active().next
 	}

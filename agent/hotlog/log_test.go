@@ -75,7 +75,10 @@ func mustAppend(t testing.TB, l *Log, b []byte) Appended {
 	return a
 }
 
-func mustSync(t testing.TB, l *Log) {
+func mustSync(t interface {
+	Helper()
+	Fatal(...any)
+}, l *Log) {
 	t.Helper()
 	if err := l.Sync(context.Background()); err != nil {
 		t.Fatal(err)

@@ -333,7 +333,7 @@ func (l *Log) dropLater(later []kafka.Offset, end kafka.Offset) error {
 			}
 		}
 	}
-	return nil
+	return l.files.fs.SyncDir(l.files.dir)
 }
 
 // replaySegment takes in the batches of one segment from its known end on, and cuts a torn tail.
@@ -408,7 +408,8 @@ func (l *Log) cutTail(h *handle, s *hotSegment, size int64, cause error) error {
 	l.deps.Logger.Warn("torn tail cut", "base_offset", s.base, "log_end_offset", s.info.next,
 		"bytes", lost, "err", cause)
 	l.metrics.truncateBytes.Add(float64(lost))
-	return h.Truncate(s.info.bytes)
+	// Synced, or bytes behind the tear could come back after new ones were written there.
+	return firstError(h.Truncate(s.info.bytes), h.Sync())
 }
 
 // sweepOrphans removes indexes and snapshots whose segments are gone. What cannot be removed now is
@@ -450,8 +451,10 @@ func (l *Log) finishRecovery() {
 	l.bytes.Store(bytes)
 	l.deps.Budget.add(bytes)
 	l.drawJitterLocked()
+	// A killed process may have created files whose names no one synced.
+	l.marks.dirChanged = v.active().created
 	if kafka.Offset(l.flushed.Load()) < end {
-		l.marks.changed, l.marks.durableChanged, l.marks.dirChanged = true, true, true
+		l.marks.changed, l.marks.durableChanged = true, true
 	}
 	if unreported {
 		l.mu.Lock()
