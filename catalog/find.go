@@ -55,6 +55,62 @@ func (p *PartitionManifest) Entries(
 	}
 }
 
+// Unswept iterates, like Entries, over all segments that the head refers to and whose objects are not
+// deleted: those that expired too.
+func (p *PartitionManifest) Unswept(ctx context.Context) iter.Seq2[manifest.Entry, error] {
+	return func(yield func(manifest.Entry, error) bool) {
+		h, err := p.cached(ctx)
+		if err == nil {
+			err = p.walk(ctx, query{from: h.SweptEnd, minMax: kafka.NoTimestamp, expired: true},
+				func(e manifest.Entry) bool { return yield(e, nil) })
+		}
+		if err != nil {
+			yield(manifest.Entry{}, err)
+		}
+	}
+}
+
+// Pages gives the references to all pages that the head needs, those inside index pages included.
+func (p *PartitionManifest) Pages(ctx context.Context) ([]manifest.PageRef, error) {
+	h, err := p.cached(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.PagesBelow(ctx, slices.Concat(h.Indexes, h.Pages))
+}
+
+// PagesBelow gives refs and, where one is an index page, the references inside it.
+func (p *PartitionManifest) PagesBelow(
+	ctx context.Context, refs []manifest.PageRef,
+) ([]manifest.PageRef, error) {
+	var all []manifest.PageRef
+	for _, r := range refs {
+		all = append(all, r)
+		if !r.Index {
+			continue
+		}
+		pg, err := p.parts.cache.load(ctx, p.tp, r)
+		if err != nil {
+			return nil, fmt.Errorf("read manifest of %s: %w", p.tp, err)
+		}
+		all = append(all, pg.Refs...)
+	}
+	return all, nil
+}
+
+// Holds finds the entry of exactly this object, expired or not; false when the head does not refer to it.
+func (p *PartitionManifest) Holds(
+	ctx context.Context, n manifest.SegmentName,
+) (manifest.Entry, bool, error) {
+	e, ok, err := p.first(ctx,
+		query{from: n.BaseOffset, minMax: kafka.NoTimestamp, expired: true})
+	if err != nil || !ok {
+		return manifest.Entry{}, false, err
+	}
+	same := e.BaseOffset == n.BaseOffset && e.LeaderEpoch == n.LeaderEpoch && e.UID == n.UID
+	return e, same, nil
+}
+
 // MaxTimestamp gives the first segment that holds the highest timestamp of the sealed part; false when
 // there is none.
 func (p *PartitionManifest) MaxTimestamp(ctx context.Context) (manifest.Entry, bool, error) {

@@ -85,23 +85,31 @@ func (p *PartitionManifest) Load(ctx context.Context) (manifest.Head, error) {
 	at, err := p.reg.Read(ctx)
 	switch {
 	case errors.Is(err, register.ErrNotFound):
+		if p.known() > 0 {
+			return manifest.Head{}, fmt.Errorf("load manifest of %s: %w: it is gone", p.tp, ErrRolledBack)
+		}
 		return p.took(register.Head{}, manifest.New(p.tp, p.name)), nil
 	case err != nil:
 		return manifest.Head{}, fmt.Errorf("load manifest: %w", err)
 	case at.Body == nil:
 		return p.took(at, manifest.New(p.tp, p.name)), nil
 	}
-	p.mu.Lock()
-	if p.loaded && p.at.ETag == at.ETag {
-		defer p.mu.Unlock()
-		return p.head, nil
+	if seen := p.known(); at.Version < seen {
+		return manifest.Head{}, fmt.Errorf("load manifest of %s: %w: version %d after %d",
+			p.tp, ErrRolledBack, at.Version, seen)
 	}
-	p.mu.Unlock()
 	h, err := p.decode(at)
 	if err != nil {
 		return manifest.Head{}, err
 	}
 	return p.took(at, h), nil
+}
+
+// known is the version of the head in memory, 0 when there is none.
+func (p *PartitionManifest) known() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at.Version
 }
 
 func (p *PartitionManifest) decode(at register.Head) (manifest.Head, error) {
@@ -125,7 +133,7 @@ func (p *PartitionManifest) took(at register.Head, h manifest.Head) manifest.Hea
 			delete(p.unsettled, etag)
 		}
 	}
-	if !p.loaded || at.Version >= p.at.Version || at.ETag == "" {
+	if !p.loaded || at.Version >= p.at.Version {
 		p.loaded, p.at, p.head = true, at, h
 	}
 	return p.head
@@ -305,6 +313,9 @@ func (p *PartitionManifest) writePages(
 	uids := make([]string, len(pages))
 	for i, pg := range pages {
 		uids[i] = pg.Ref.UID
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("write manifest page: %w", err)
 	}
 	p.mu.Lock()
 	if p.unsettled == nil {

@@ -37,6 +37,13 @@ func OpenReader(ctx context.Context, store objstore.Store) (*Reader, error) {
 	return r, nil
 }
 
+// Reader gives a reader that begins with the newest state of c and loads manifests of its own.
+func (c *Catalog) Reader() *Reader {
+	return &Reader{
+		store: c.store, load: c.load, cur: c.view(), parts: newPartitions(c.store, c.opts, nil, true),
+	}
+}
+
 // State is the newest state that was loaded.
 func (r *Reader) State() *cluster.State {
 	r.mu.Lock()
@@ -72,4 +79,10 @@ func (r *Reader) Partition(tp kafka.TopicPartition) *PartitionManifest {
 		name = t.Name
 	}
 	return r.parts.open(tp, name)
+}
+
+func (r *Reader) view() *view {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cur
 }
