@@ -17,6 +17,7 @@ type chunk struct {
 type pool struct {
 	bytes int
 	spare chan *chunk
+	made  atomic.Int64 // chunks, over the pool's life
 }
 
 func newPool(chunkBytes, spare int) *pool {
@@ -30,6 +31,7 @@ func (p *pool) get() *chunk {
 	case c = <-p.spare:
 	default:
 		c = &chunk{pool: p, mem: make([]byte, p.bytes)}
+		p.made.Add(1)
 	}
 	c.refs.Store(1)
 	return c
