@@ -1,6 +1,6 @@
 // Package query answers SQL over the archived topics of a bucket and writes the rows.
 //
-// It is called by cmd/varve (`varve query`). It puts together query/bucket (the topics of a bucket),
+// It is called by cmd/varve (`varve query`), which opens query/bucket as the source. It puts together
 // query/duck (SQL by DuckDB) and query/output (table, json, csv, arrow, parquet). Agents never import
 // it.
 //

@@ -28,7 +28,7 @@ type Source struct {
 	replay  *replay.Reader
 
 	mu         sync.Mutex
-	partitions map[kafka.TopicPartition]*partition
+	partitions map[kafka.TopicPartition]*catalog.PartitionManifest
 }
 
 var _ table.Source = (*Source)(nil)
@@ -36,7 +36,10 @@ var _ table.Source = (*Source)(nil)
 // Open reads the cluster state of the bucket. catalog.ErrNotFound: the bucket holds no catalog. The
 // store stays the caller's.
 func Open(ctx context.Context, store objstore.Store, cfg replay.Config) (*Source, error) {
-	s := &Source{store: &counted{Store: store}, partitions: make(map[kafka.TopicPartition]*partition)}
+	s := &Source{
+		store:      &counted{Store: store},
+		partitions: make(map[kafka.TopicPartition]*catalog.PartitionManifest),
+	}
 	var err error
 	if s.catalog, err = catalog.OpenReader(ctx, s.store); err != nil {
 		return nil, fmt.Errorf("read the catalog of %s: %w", store.URL(), err)
@@ -91,26 +94,17 @@ func valueFormat(state *cluster.State, t *cluster.Topic) (table.ValueFormat, err
 // Traffic implements table.Source.
 func (s *Source) Traffic() table.Traffic { return s.store.traffic() }
 
-// partition is a manifest whose head is loaded once.
-type partition struct{ *catalog.PartitionManifest }
-
-// Head is what replay asks: the newest head that was read.
-func (p *partition) Head() manifest.Head {
-	h, _ := p.PartitionManifest.Head()
-	return h
-}
-
 // partition finds a manifest and loads its head when that was not done yet.
 func (s *Source) partition(ctx context.Context, tp kafka.TopicPartition,
-) (*partition, manifest.Head, error) {
+) (*catalog.PartitionManifest, manifest.Head, error) {
 	s.mu.Lock()
 	p := s.partitions[tp]
 	if p == nil {
-		p = &partition{PartitionManifest: s.catalog.Partition(tp)}
+		p = s.catalog.Partition(tp)
 		s.partitions[tp] = p
 	}
 	s.mu.Unlock()
-	if h, ok := p.PartitionManifest.Head(); ok {
+	if h, ok := p.Head(); ok {
 		return p, h, nil
 	}
 	h, err := p.Load(ctx)
@@ -145,7 +139,7 @@ func (s *Source) Segments(ctx context.Context, tp kafka.TopicPartition, b table.
 
 // lister yields a partition's segments; its methods return false when no more are wanted.
 type lister struct {
-	p      *partition
+	p      *catalog.PartitionManifest
 	start  kafka.Offset
 	bounds table.Bounds
 	yield  func(table.Segment, error) bool
