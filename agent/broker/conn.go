@@ -145,6 +145,12 @@ func (c *conn) recoverPanic(r *Request) {
 	c.s.log.Error("request handler panicked", "api", r.api.Name, "api_version", r.Version,
 		"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 	c.fail(fmt.Errorf("%w: %v", ErrPanic, p))
+	c.mu.Lock()
+	unanswered := r.state == pending
+	c.mu.Unlock()
+	if unanswered {
+		r.answer(silent)
+	}
 }
 
 // fail ends the connection: its first cause is kept, the socket closed and every waiter woken.

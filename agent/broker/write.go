@@ -116,12 +116,16 @@ func (c *conn) finish(batch []*Request) {
 	for _, r := range batch {
 		if r.release != nil {
 			r.release()
+			r.release = nil
 		}
 		c.s.metrics.answered(r)
 	}
 	c.mu.Lock()
 	for _, r := range batch {
 		c.queue.pop()
+		if c.cause != nil {
+			continue // after a panic a second answer may come
+		}
 		r.reset()
 		if len(c.free) < min(c.s.cfg.PipelineMax, writeAnswersMax) {
 			c.free = append(c.free, r)
