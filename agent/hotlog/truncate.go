@@ -148,7 +148,7 @@ func (l *Log) cutFilesLocked(active *hotSegment, gone []*hotSegment, shortened *
 		}
 		l.files.made = true
 	}
-	if err := l.syncKeptLocked(); err != nil {
+	if err := l.syncKeptLocked(shortened); err != nil {
 		return err
 	}
 	if err := l.writeStateLocked(true); err != nil {
@@ -186,8 +186,17 @@ func (l *Log) removeSnapshot(at kafka.Offset) error {
 	return removeIfThere(l.files.fs, l.files.path(at, snapshotSuffix))
 }
 
-// syncKeptLocked syncs the closed segments that stay: the checkpoint will say that they are.
-func (l *Log) syncKeptLocked() error {
+// syncKeptLocked syncs what stays, closed segments and the one to be shortened: the checkpoint will
+// say that it is there.
+func (l *Log) syncKeptLocked(shortened *hotSegment) error {
+	if shortened != nil {
+		if err := l.syncSegment(shortened, vfs.File.Sync); err != nil {
+			return err
+		}
+	}
+	if err := l.files.fs.SyncDir(l.files.dir); err != nil {
+		return err
+	}
 	segs := l.view.Load().segs
 	for _, s := range segs[:len(segs)-1] {
 		if s.info.synced {
