@@ -50,10 +50,13 @@ func newClient(t Target, transport *http.Transport) (*client, error) {
 	v, err := creds.GetWithContext(&credentials.CredContext{
 		Client: &http.Client{Transport: transport},
 	})
-	if err != nil || v.AccessKeyID == "" {
-		return nil, errors.Join(fmt.Errorf("store %s: %w: no credentials; set AWS_ACCESS_KEY_ID and "+
+	if err == nil && v.AccessKeyID == "" {
+		err = errors.New("nothing in the environment, the shared files or the machine's role")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w: no credentials (%w); set AWS_ACCESS_KEY_ID and "+
 			"AWS_SECRET_ACCESS_KEY, or MINIO_ACCESS_KEY and MINIO_SECRET_KEY",
-			t.URL, objstore.ErrDenied), err)
+			t.URL, objstore.ErrDenied, err)
 	}
 	core, err := miniogo.NewCore(t.Host, &miniogo.Options{
 		Creds: creds, Secure: t.TLS, Transport: transport, Region: t.Region,

@@ -11,6 +11,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/varve-log/varve/internal/objstore"
 	"github.com/varve-log/varve/internal/objstore/remote"
@@ -47,6 +48,7 @@ func Open(ctx context.Context, t Target, cfg remote.Config) (objstore.Store, err
 
 func newClient(ctx context.Context, t Target, transport *http.Transport) (*client, error) {
 	loaded, err := config.LoadDefaultConfig(ctx,
+		config.WithLogger(logging.Nop{}), // what matters comes back as an error
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
 		config.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenRequired),
