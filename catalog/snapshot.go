@@ -106,6 +106,10 @@ func (c *Catalog) DropRetired(ctx context.Context, keys map[string]bool) error {
 		c.headMu.Lock()
 		v := c.view()
 		next := &view{root: v.root.WithoutRetired(keys), state: v.state, snapState: v.snapState}
+		if len(next.root.Retired) == len(v.root.Retired) {
+			c.headMu.Unlock()
+			return nil
+		}
 		_, err := c.swapRoot(ctx, v, next)
 		c.headMu.Unlock()
 		if !errors.Is(err, register.ErrConflict) {
