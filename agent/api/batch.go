@@ -85,23 +85,23 @@ func (c *checker) checkHeader(b record.Batch) fault {
 // checkRecords walks the records: each whole, offsets without gaps, timestamps within the topic's
 // limits of the agent's clock.
 func (c *checker) checkRecords(b record.Batch, t *settings.Topic) fault {
-	low, high := kafka.Timestamp(0), kafka.Timestamp(0)
+	low, high := -forever, forever
 	if t.TimestampType == settings.CreateTime {
 		low, high = c.window(t)
 	}
+	if plain(b) {
+		w := walk{base: b.BaseTimestamp(), low: low, high: high}
+		return w.check(b[record.HeaderSize:], b.Count())
+	}
 	c.it.Reset(b, recordLimits)
 	defer c.it.Close()
-	want := b.BaseOffset()
-	for ; c.it.Next(); want++ {
+	for i := int64(0); c.it.Next(); i++ {
 		r := c.it.Record()
-		if r.Offset != want {
-			return fault{codeInvalidRecord, fmt.Sprintf("offset delta %d where %d belongs",
-				r.Offset-b.BaseOffset(), want-b.BaseOffset())}
+		if delta := int64(r.Offset - b.BaseOffset()); delta != i {
+			return badRecord(i, fmt.Sprintf("its offset delta is %d", delta))
 		}
-		if high != 0 && r.Timestamp != kafka.NoTimestamp && (r.Timestamp < low || r.Timestamp > high) {
-			return fault{codeBadTimestamp, fmt.Sprintf("Timestamp %d of message with offset %d is out "+
-				"of range. The timestamp should be within [%d, %d]", r.Timestamp,
-				want-b.BaseOffset(), low, high)}
+		if (r.Timestamp < low || r.Timestamp > high) && r.Timestamp != kafka.NoTimestamp {
+			return badTimestamp(r.Timestamp, i, low, high)
 		}
 	}
 	switch err := c.it.Err(); {
@@ -113,9 +113,11 @@ func (c *checker) checkRecords(b record.Batch, t *settings.Topic) fault {
 	return fault{}
 }
 
+// forever is beyond every timestamp.
+const forever = kafka.Timestamp(1<<63 - 1)
+
 // window is the range of timestamps that a topic accepts now.
 func (c *checker) window(t *settings.Topic) (low, high kafka.Timestamp) {
-	const forever = kafka.Timestamp(1<<63 - 1)
 	low, high = -forever, forever
 	if t.TimestampBeforeMax != settings.Unbounded {
 		low = c.now - kafka.Timestamp(t.TimestampBeforeMax/time.Millisecond)

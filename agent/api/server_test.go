@@ -21,8 +21,14 @@ import (
 // serveFake starts a broker over a fake backend on a socket of its own.
 func serveFake(t testing.TB, f *fake) (addr string) {
 	t.Helper()
+	return serveBackend(t, f, f)
+}
+
+// serveBackend starts a broker over a backend and tells f its port.
+func serveBackend(t testing.TB, b Backend, f *fake) (addr string) {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	h, err := New(f, DefaultConfig(), log, nil)
+	h, err := New(b, DefaultConfig(), log, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

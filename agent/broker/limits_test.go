@@ -151,11 +151,11 @@ func TestBudgetServesInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(10)
 		b.acquire(8, nil)
-		var order []int64
+		order := make(chan int64, 3)
 		for _, n := range []int64{6, 2, 100} {
 			go func() {
 				if got, ok := b.acquire(n, nil); ok {
-					order = append(order, n)
+					order <- n
 					b.release(got)
 				}
 			}()
@@ -168,8 +168,13 @@ func TestBudgetServesInOrder(t *testing.T) {
 		}
 		b.release(8)
 		synctest.Wait()
-		if len(order) != 3 || order[2] != 100 || b.used() != 0 {
-			t.Errorf("order %v, %d used", order, b.used())
+		if len(order) != 3 || b.used() != 0 {
+			t.Fatalf("%d served, %d bytes used", len(order), b.used())
+		}
+		<-order
+		<-order
+		if last := <-order; last != 100 {
+			t.Errorf("the last in the queue wanted 100, served last was %d", last)
 		}
 	})
 }
