@@ -278,13 +278,19 @@ func (l *Log) applyLocked(p *plan, nowMs int64) {
 func (l *Log) noteLocked(s *hotSegment, b record.Batch, size int64, nowMs int64) {
 	pos := s.info.bytes
 	if pos > s.indexedAt && pos-s.indexedAt >= int64(l.cfg.IndexIntervalBytes) {
-		s.index.add(l.files.indexIO(s), indexEntry{
+		l.addIndexEntry(s, indexEntry{
 			rel: uint32(b.BaseOffset() - s.base), pos: uint32(pos),
 			maxTimestamp: s.info.maxTimestamp,
 		})
 		s.indexedAt = pos
 	}
 	s.info.note(b, size, nowMs)
+}
+
+func (l *Log) addIndexEntry(s *hotSegment, e indexEntry) {
+	for !s.index.push(e) {
+		s.index.spillFull(l.files.indexIO(s))
+	}
 }
 
 // commitProducersLocked makes the staged producer and transaction state the log's.

@@ -105,15 +105,25 @@ func (x *index) tailLen() int {
 	return len(x.tail)
 }
 
-// add appends an entry; a full page goes to the file. Where that fails the page is dropped, which
-// leaves a gap that only makes look-ups slower.
-func (x *index) add(io indexIO, e indexEntry) {
+// push adds an entry in memory, and reports false when there is no room: spillFull makes it.
+func (x *index) push(e indexEntry) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if len(x.tail) >= indexTailMax && x.spillLocked(io) != nil {
-		x.tail = x.tail[:0]
+	if len(x.tail) >= indexTailMax {
+		return false
 	}
 	x.tail = append(x.tail, e)
+	return true
+}
+
+// spillFull moves a full page to the file. Where that fails the page is dropped, which leaves a gap
+// that only makes look-ups slower.
+func (x *index) spillFull(io indexIO) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.spillLocked(io) != nil {
+		x.tail = x.tail[:0]
+	}
 }
 
 // spill moves what is in memory to the file.
@@ -142,7 +152,9 @@ func (x *index) spillLocked(io indexIO) error {
 		}
 		x.made = true
 	}
-	b := make([]byte, 0, len(x.tail)*indexEntrySize)
+	page := scanBuffers.Get().(*[]byte)
+	defer scanBuffers.Put(page)
+	b := (*page)[:0]
 	for _, e := range x.tail {
 		b = e.appendTo(b)
 	}

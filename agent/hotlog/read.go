@@ -243,7 +243,7 @@ func (l *Log) indexBatches(s *hotSegment, h *handle, size int64) error {
 			return err
 		}
 		if b.pos > indexedAt && b.pos-indexedAt >= interval {
-			s.index.add(l.files.indexIO(s), indexEntry{
+			l.addIndexEntry(s, indexEntry{
 				rel: uint32(b.batch.BaseOffset() - s.base), pos: uint32(b.pos),
 				maxTimestamp: info.maxTimestamp,
 			})
