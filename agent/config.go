@@ -41,6 +41,9 @@ type Config struct {
 	// SweepGrace is how long an object stays after nothing refers to it (V7). Default 1 h; at least
 	// as long as the slowest reader works on one listing.
 	SweepGrace time.Duration
+	// TakeOver replaces another data directory that had the agent id, did not stop in order and does
+	// not answer, without waiting for it: the operator knows that it is gone.
+	TakeOver bool
 	// Settings are agent settings by Kafka's names, such as num.partitions.
 	Settings map[string]string
 }

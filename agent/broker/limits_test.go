@@ -11,7 +11,7 @@ import (
 )
 
 // pipe makes a connection of a server in the bubble of a synctest.
-func pipe(t *testing.T, h Handler, edit func(c *Config)) (*Server, net.Conn) {
+func pipe(t testing.TB, h Handler, edit func(c *Config)) (*Server, net.Conn) {
 	t.Helper()
 	cfg := DefaultConfig()
 	if edit != nil {

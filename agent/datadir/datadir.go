@@ -117,6 +117,15 @@ func (d *Dir) Fresh() bool { return d.fresh }
 // machine booted since and the run did not stop cleanly (design section 6).
 func (d *Dir) PossibleLoss() bool { return d.possibleLoss }
 
+// BootID names the machine's running boot; empty where the system does not tell.
+func (d *Dir) BootID() string { return bootID() }
+
+// Floor is the cluster and the highest version of its head that this disk has seen.
+func (d *Dir) Floor() (clusterID string, version int64) {
+	id := d.Identity()
+	return id.ClusterID, id.FloorVersion
+}
+
 // MarkRunning records that a run of agentID in clusterID begins, before the first append.
 func (d *Dir) MarkRunning(agentID int32, clusterID string) error {
 	return d.update(func(id *Identity) {

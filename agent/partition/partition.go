@@ -234,3 +234,9 @@ func (p *Partition) Remove() error {
 	}
 	return nil
 }
+
+// VerifiedEnd is the exclusive end of what is in the bucket for sure, by the newest head known.
+func (p *Partition) VerifiedEnd() kafka.Offset {
+	head, _ := p.archive.Head()
+	return head.VerifiedEnd
+}

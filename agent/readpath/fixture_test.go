@@ -35,6 +35,8 @@ type tier struct {
 	manifest *catalog.PartitionManifest
 	settings atomic.Pointer[settings.Topic]
 	stable   atomic.Int64 // caps the last stable offset, if not 0
+
+	onRelease func(below kafka.Offset)
 }
 
 var _ tiering.Log = (*tier)(nil)
@@ -72,6 +74,7 @@ func (l *tier) OpenSegment(base kafka.Offset) (tiering.SegmentFile, error) {
 // world is one partition with both tiers, a Sealer and a Reader.
 type world struct {
 	t      *testing.T
+	inner  *mem.Store
 	store  *faulty.Store
 	fs     *vfs.Mem
 	files  *hotlog.FileSet
@@ -105,7 +108,8 @@ func forever() settings.Topic {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, store: faulty.New(mem.New()), fs: vfs.NewMem()}
+	w := &world{t: t, inner: mem.New(), fs: vfs.NewMem()}
+	w.store = faulty.New(w.inner)
 	w.files = hotlog.NewFileSet(64)
 	w.open(settingsOf(forever()))
 	t.Cleanup(w.close)
@@ -135,7 +139,7 @@ func (w *world) open(st *settings.Topic) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.log = &tier{Log: l, manifest: m}
+	w.log = &tier{Log: l, manifest: m, onRelease: w.checkRelease}
 	w.log.settings.Store(st)
 	w.newSealer()
 	w.newReader()
