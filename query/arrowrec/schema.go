@@ -3,6 +3,7 @@ package arrowrec
 import (
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/varve-log/varve/internal/arrowjson"
 	"github.com/varve-log/varve/query/table"
 )
 
@@ -62,7 +63,7 @@ var headerType = arrow.StructOf(
 )
 
 // Schema is the Arrow schema of the columns, in their fixed order. The value column of a topic of
-// format json is utf8 with the field metadata ARROW:extension:name = arrow.json.
+// format json is utf8 with arrowjson.Mark.
 func Schema(columns Set, format table.ValueFormat) *arrow.Schema {
 	var fields []arrow.Field
 	for c := Column(0); c < columnsEnd; c++ {
@@ -90,8 +91,7 @@ func field(c Column, format table.ValueFormat) arrow.Field {
 			f.Type = arrow.BinaryTypes.String
 		}
 		if format == table.JSON {
-			f.Metadata = arrow.NewMetadata(
-				[]string{"ARROW:extension:name", "ARROW:extension:metadata"}, []string{"arrow.json", ""})
+			f.Metadata = arrowjson.Mark()
 		}
 	case Headers:
 		f.Type = arrow.ListOfField(arrow.Field{Name: "element", Type: headerType})

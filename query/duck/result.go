@@ -29,6 +29,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/cdata"
 	duckdb "github.com/duckdb/duckdb-go-bindings"
+
+	"github.com/varve-log/varve/internal/arrowjson"
 )
 
 // Result streams the rows of a statement. It belongs to one goroutine at a time.
@@ -79,8 +81,7 @@ func (r *Result) readSchema() error {
 	fields := schema.Fields()
 	for i := range fields {
 		if jsons[i] {
-			fields[i].Metadata = arrow.NewMetadata(
-				[]string{"ARROW:extension:name", "ARROW:extension:metadata"}, []string{"arrow.json", ""})
+			fields[i].Metadata = arrowjson.Mark()
 		}
 	}
 	r.schema = arrow.NewSchema(fields, nil)
@@ -123,8 +124,7 @@ func takeError(e unsafe.Pointer) error {
 	return errors.New(duckdb.ErrorDataMessage(data))
 }
 
-// Schema is the Arrow schema of the rows. Columns of DuckDB's type JSON are utf8 with the metadata
-// ARROW:extension:name = arrow.json.
+// Schema is the Arrow schema of the rows. Columns of DuckDB's type JSON are utf8 with arrowjson.Mark.
 func (r *Result) Schema() *arrow.Schema { return r.schema }
 
 // Next returns the next rows, which the caller must Release, or io.EOF.

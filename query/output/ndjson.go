@@ -49,7 +49,7 @@ func (n *ndjson) Write(rec arrow.RecordBatch) error {
 
 func (n *ndjson) column(rec arrow.RecordBatch, c int) arrowjson.Appender {
 	text, ok := rec.Column(c).(*array.String)
-	if !ok || !isJSON(n.schema.Field(c)) {
+	if !ok || !arrowjson.Marked(n.schema.Field(c)) {
 		return arrowjson.Of(rec.Column(c), style)
 	}
 	quoted := arrowjson.Of(text, style)

@@ -77,9 +77,3 @@ func New(format Format, w io.Writer, schema *arrow.Schema, o Options) (Writer, e
 
 // style is how text formats show bytes.
 var style = arrowjson.Style{EscapeBytes: true}
-
-// isJSON reports whether a field holds JSON text.
-func isJSON(f arrow.Field) bool {
-	name, ok := f.Metadata.GetValue("ARROW:extension:name")
-	return ok && name == "arrow.json"
-}
