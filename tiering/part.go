@@ -28,6 +28,7 @@ type part struct {
 	retryAt   time.Time
 	lastErr   error
 	uploading *kafka.OffsetRange
+	inFlight  map[string]struct{} // uids that were put and may yet be committed
 	view      view
 	changed   chan struct{} // closed and replaced whenever a step ends
 

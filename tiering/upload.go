@@ -37,6 +37,7 @@ func (s *Sealer) seal(ctx context.Context, p *part, head manifest.Head, r Rolled
 	defer func() { _ = file.Close() }() // it was only read
 	e := entryOf(sealed)
 	e.UID = p.attempt.name(sealed)
+	s.noteInFlight(p, e.UID)
 	if err := s.put(ctx, p, e, sealed); err != nil {
 		return fmt.Errorf("upload segment %s: %w", e.Range(), err)
 	}
@@ -45,6 +46,7 @@ func (s *Sealer) seal(ctx context.Context, p *part, head manifest.Head, r Rolled
 		return fmt.Errorf("commit segment %s: %w", e.Range(), err)
 	}
 	p.attempt = attempt{}
+	s.settleInFlight(p)
 	s.metrics.sealedSegments.Inc()
 	s.metrics.sealedBytes.Add(float64(e.Bytes))
 	s.metrics.sealSeconds.Observe(s.now().Sub(began).Seconds())
@@ -59,6 +61,37 @@ func (s *Sealer) setUploading(p *part, r Rolled) {
 	s.mu.Lock()
 	p.uploading = &rng
 	s.mu.Unlock()
+}
+
+// UploadInFlight reports whether an object with that unique part of its key is being uploaded or may
+// yet be committed: a sweep by this leader leaves it alone (compaction/gc).
+func (s *Sealer) UploadInFlight(tp kafka.TopicPartition, uid string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.parts[tp]
+	if p == nil {
+		return false
+	}
+	_, ok := p.inFlight[uid]
+	return ok
+}
+
+func (s *Sealer) noteInFlight(p *part, uid string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.inFlight == nil {
+		p.inFlight = map[string]struct{}{}
+	}
+	p.inFlight[uid] = struct{}{}
+}
+
+// settleInFlight forgets all attempts: an edit was committed, so that whatever edit before it had an
+// unknown outcome is decided. At most one name is added between two of these, but for a segment whose
+// sealed form changed between tries.
+func (s *Sealer) settleInFlight(p *part) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.inFlight = nil
 }
 
 // commit adds the segment. An edit whose outcome is unknown happened if the manifest, read again,
