@@ -40,9 +40,13 @@ func (h Head) edit(epoch kafka.LeaderEpoch) (Head, error) {
 
 // AddSegment appends a sealed segment, as the leader of epoch. Its base offset must be SealedEnd, or
 // lie between SealedEnd and the log start offset where that is higher, or be any while nothing was
-// ever sealed (the log then starts there at the earliest). Adding the same UID again is done already.
+// ever sealed (the log then starts there at the earliest). Adding the same entry again is done already.
 //
-// Errors: ErrFenced, ErrDeleted, ErrInvalid, ErrNotDense, ErrBelowLogStart, ErrTailFull.
+// A segment that an earlier epoch uploaded may be added as long as that epoch is not fenced. After
+// that a sweep may already be deleting it, so it is ErrStaleSegment: upload it again.
+//
+// Errors: ErrFenced, ErrDeleted, ErrInvalid, ErrStaleSegment, ErrNotDense, ErrBelowLogStart,
+// ErrTailFull.
 func (h Head) AddSegment(s Segment, epoch kafka.LeaderEpoch) (Head, error) {
 	n, err := h.edit(epoch)
 	if err != nil {
@@ -77,6 +81,9 @@ func (h Head) admits(e Entry, epoch kafka.LeaderEpoch) error {
 	switch {
 	case e.LeaderEpoch > epoch:
 		return fmt.Errorf("%w: sealed in leader epoch %d, added in %d", ErrInvalid, e.LeaderEpoch, epoch)
+	case e.LeaderEpoch < h.FenceEpoch:
+		return fmt.Errorf("%w: uploaded in leader epoch %d, fenced by %d", ErrStaleSegment,
+			e.LeaderEpoch, h.FenceEpoch)
 	case e.NextOffset <= h.LogStartOffset:
 		return fmt.Errorf("%w %d", ErrBelowLogStart, h.LogStartOffset)
 	case !first && (e.BaseOffset < h.SealedEndOffset || e.BaseOffset > h.NextBase()):
