@@ -169,6 +169,10 @@ func (b Batch) SetLeaderEpoch(e kafka.LeaderEpoch) {
 // the attribute and the max timestamp and computes the CRC anew. The base timestamp stays, as in Kafka.
 func (b Batch) SetAppendTime(ts kafka.Timestamp) {
 	binary.BigEndian.PutUint16(b[posAttributes:], uint16(b.Attributes()|attrLogAppendTime))
+	b.putMaxTimestamp(ts)
+}
+
+func (b Batch) putMaxTimestamp(ts kafka.Timestamp) {
 	binary.BigEndian.PutUint64(b[posMaxTimestamp:], uint64(ts))
 	binary.BigEndian.PutUint32(b[posCRC:], b.checksum())
 }

@@ -1,15 +1,9 @@
 package record
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/s2"
-	"github.com/klauspost/compress/zstd"
-	"github.com/pierrec/lz4/v4"
 
 	"github.com/varve-log/varve/kafka"
 )
@@ -29,6 +23,7 @@ type Builder struct {
 	records []byte
 	scratch []byte
 	count   int32
+	skipped int32
 	first   kafka.Timestamp
 	max     kafka.Timestamp
 }
@@ -42,7 +37,7 @@ func NewBuilder(c Codec) *Builder {
 
 // Reset drops the records and the producer fields, and keeps codec and memory.
 func (b *Builder) Reset() {
-	b.records, b.count = b.records[:0], 0
+	b.records, b.count, b.skipped = b.records[:0], 0, 0
 	b.first, b.max = kafka.NoTimestamp, kafka.NoTimestamp
 	b.producerID, b.producerEpoch = kafka.NoProducerID, kafka.NoProducerEpoch
 	b.baseSequence = kafka.NoSequence
@@ -62,12 +57,12 @@ func (b *Builder) Bytes() int { return len(b.records) }
 // Append adds a record. A nil key or value is null.
 func (b *Builder) Append(ts kafka.Timestamp, key, value []byte, headers ...Header) {
 	if b.count == 0 {
-		b.first = ts
+		b.first, b.max = ts, ts
 	}
 	b.max = max(b.max, ts)
 	body := append(b.scratch[:0], 0)
 	body = binary.AppendVarint(body, int64(ts-b.first))
-	body = binary.AppendVarint(body, int64(b.count))
+	body = binary.AppendVarint(body, int64(b.count+b.skipped))
 	body = appendBytes(body, key)
 	body = appendBytes(body, value)
 	body = binary.AppendVarint(body, int64(len(headers)))
@@ -80,6 +75,10 @@ func (b *Builder) Append(ts kafka.Timestamp, key, value []byte, headers ...Heade
 	b.records = append(binary.AppendVarint(b.records, int64(len(body))), body...)
 	b.count++
 }
+
+// Skip leaves n offsets without a record, as compaction does. After it the batch passes ValidateStored
+// but no longer Validate.
+func (b *Builder) Skip(n int) { b.skipped += int32(n) }
 
 func appendBytes(to, v []byte) []byte {
 	if v == nil {
@@ -98,15 +97,19 @@ func (b *Builder) Build() (Batch, error) {
 	if len(compressed) > math.MaxInt32-HeaderSize {
 		return nil, fmt.Errorf("%w: batch of %d bytes", ErrInvalid, len(compressed))
 	}
-	out := make(Batch, HeaderSize, HeaderSize+len(compressed))
 	attributes := uint16(b.Codec)
 	if b.Transactional {
 		attributes |= attrTransactional
 	}
-	b.header(out, attributes, len(compressed))
-	out = append(out, compressed...)
+	return b.assemble(attributes, compressed), nil
+}
+
+func (b *Builder) assemble(attributes uint16, records []byte) Batch {
+	out := make(Batch, HeaderSize, HeaderSize+len(records))
+	b.header(out, attributes, len(records))
+	out = append(out, records...)
 	binary.BigEndian.PutUint32(out[posCRC:], out.checksum())
-	return out, nil
+	return out
 }
 
 func (b *Builder) header(out Batch, attributes uint16, recordBytes int) {
@@ -115,81 +118,11 @@ func (b *Builder) header(out Batch, attributes uint16, recordBytes int) {
 	out.SetLeaderEpoch(kafka.NoLeaderEpoch)
 	out[posMagic] = magicV2
 	be.PutUint16(out[posAttributes:], attributes)
-	be.PutUint32(out[posLastOffsetDelta:], uint32(max(b.count-1, 0)))
+	be.PutUint32(out[posLastOffsetDelta:], uint32(max(b.count+b.skipped-1, 0)))
 	be.PutUint64(out[posBaseTimestamp:], uint64(b.first))
 	be.PutUint64(out[posMaxTimestamp:], uint64(b.max))
 	be.PutUint64(out[posProducerID:], uint64(b.producerID))
 	be.PutUint16(out[posProducerEpoch:], uint16(b.producerEpoch))
 	be.PutUint32(out[posBaseSequence:], uint32(b.baseSequence))
 	be.PutUint32(out[posCount:], uint32(b.count))
-}
-
-// Marker is the kind of a control record.
-type Marker int16
-
-// The control records that end a transaction.
-const (
-	Abort  Marker = 0
-	Commit Marker = 1
-)
-
-// NewMarker makes the control batch that ends a producer's transaction (KIP-98): key version and kind,
-// value version and the coordinator's epoch.
-func NewMarker(m Marker, id kafka.ProducerID, epoch int16, coordinatorEpoch int32,
-	ts kafka.Timestamp,
-) Batch {
-	b := NewBuilder(None)
-	b.SetProducer(id, epoch, kafka.NoSequence)
-	key := binary.BigEndian.AppendUint16([]byte{0, 0}, uint16(m))
-	value := binary.BigEndian.AppendUint32([]byte{0, 0}, uint32(coordinatorEpoch))
-	b.Append(ts, key, value)
-	out := make(Batch, HeaderSize, HeaderSize+len(b.records))
-	b.header(out, attrTransactional|attrControl, len(b.records))
-	out = append(out, b.records...)
-	binary.BigEndian.PutUint32(out[posCRC:], out.checksum())
-	return out
-}
-
-// ParseMarker reads the kind and the coordinator's epoch of a control record. False for control records
-// of other kinds.
-func ParseMarker(r Record) (m Marker, coordinatorEpoch int32, ok bool) {
-	if len(r.Key) < 4 || len(r.Value) < 6 {
-		return 0, 0, false
-	}
-	m = Marker(binary.BigEndian.Uint16(r.Key[2:]))
-	return m, int32(binary.BigEndian.Uint32(r.Value[2:])), m == Abort || m == Commit
-}
-
-// deflate compresses records; with None it returns them as they are.
-func deflate(c Codec, records []byte) ([]byte, error) {
-	switch c {
-	case None:
-		return records, nil
-	case Snappy:
-		return s2.EncodeSnappy(nil, records), nil
-	case Zstd:
-		w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
-		if err != nil {
-			return nil, err
-		}
-		out := w.EncodeAll(records, nil)
-		return out, w.Close()
-	case Gzip:
-		var out bytes.Buffer
-		w := gzip.NewWriter(&out)
-		if _, err := w.Write(records); err != nil {
-			return nil, err
-		}
-		err := w.Close()
-		return out.Bytes(), err
-	case LZ4:
-		var out bytes.Buffer
-		w := lz4.NewWriter(&out)
-		if _, err := w.Write(records); err != nil {
-			return nil, err
-		}
-		err := w.Close()
-		return out.Bytes(), err
-	}
-	return nil, fmt.Errorf("%w: unknown codec %d", ErrInvalid, c)
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
@@ -25,6 +27,9 @@ func DefaultLimits() Limits { return Limits{InflatedBytesMax: 256 << 20} }
 
 // keptBytesMax is the largest buffer that goes back to the pool.
 const keptBytesMax = 4 << 20
+
+// keptBytesMin is the smallest buffer worth having.
+const keptBytesMin = 16 << 10
 
 // buffer is pooled memory for inflated records.
 type buffer struct{ b []byte }
@@ -63,11 +68,20 @@ func tooLarge(c Codec, l Limits) error {
 	return fmt.Errorf("%w of %d bytes (%s)", ErrTooLarge, l.InflatedBytesMax, c)
 }
 
+// reserve makes room for want bytes, at least for a few, at most for what the limit allows.
+func (b *buffer) reserve(want int64, l Limits) {
+	want = min(max(want, keptBytesMin), int64(l.InflatedBytesMax))
+	if int64(cap(b.b)) < want {
+		b.b = make([]byte, 0, want)
+	}
+	b.b = b.b[:0]
+}
+
 // drain reads r to its end into dst, up to the limit.
 func drain(r io.Reader, c Codec, dst *buffer, l Limits) error {
 	for {
 		if len(dst.b) == cap(dst.b) {
-			dst.b = append(dst.b, 0)[:len(dst.b)]
+			dst.b = slices.Grow(dst.b, max(len(dst.b), keptBytesMin))
 		}
 		n, err := r.Read(dst.b[len(dst.b):cap(dst.b)])
 		dst.b = dst.b[:len(dst.b)+n]
@@ -163,22 +177,37 @@ func appendSnappyBlock(src []byte, dst *buffer, l Limits) error {
 }
 
 var zstdReaders = sync.Pool{New: func() any {
-	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		panic("record: zstd decoder: " + err.Error())
 	}
 	return r
 }}
 
+// inflateZstd decodes into the memory there is and, where it does not suffice, again into four times as
+// much: with a pooled buffer that is rare, and faster than to stream.
 func inflateZstd(src []byte, dst *buffer, l Limits) error {
 	r := zstdReaders.Get().(*zstd.Decoder)
 	defer zstdReaders.Put(r)
-	if err := r.Reset(bytes.NewReader(src)); err != nil {
-		return err
+	want := 8 * int64(len(src))
+	var h zstd.Header
+	if h.Decode(src) == nil && h.HasFCS && h.FrameContentSize < math.MaxInt32 {
+		// A lying size is not worth an allocation.
+		want = min(int64(h.FrameContentSize), 64*int64(len(src))+keptBytesMax)
 	}
-	err := drain(r, Zstd, dst, l)
-	if resetErr := r.Reset(nil); err == nil && resetErr != nil {
-		err = resetErr
+	for size := want; ; size = 4 * int64(cap(dst.b)) {
+		dst.reserve(size, l)
+		room := min(cap(dst.b), l.InflatedBytesMax)
+		out, err := r.DecodeAll(src, dst.b[:0:room])
+		switch {
+		case err == nil:
+			dst.b = out
+			return nil
+		case !errors.Is(err, zstd.ErrDecoderSizeExceeded):
+			return err
+		case room == l.InflatedBytesMax:
+			return tooLarge(Zstd, l)
+		}
 	}
-	return err
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Record is one record of a batch. Its bytes alias the batch or the iterator's buffer, and Headers is
-// reused: all of it is good until the next call of Next or Close.
+// reused: all of it is good until the next call of Next or Close. Only the keys of headers are copies.
 type Record struct {
 	Offset    kafka.Offset
 	Timestamp kafka.Timestamp
@@ -65,7 +65,13 @@ func (it *Iterator) Reset(b Batch, l Limits) {
 }
 
 // Next moves to the next record. False means the end, or an error that Err tells.
-func (it *Iterator) Next() bool {
+func (it *Iterator) Next() bool { return it.next(true) }
+
+// NextTime is Next, but reads only the record's offset and timestamp: its key, value and headers are
+// skipped without a look, which makes a walk over large records cheap.
+func (it *Iterator) NextTime() bool { return it.next(false) }
+
+func (it *Iterator) next(whole bool) bool {
 	if it.err != nil {
 		return false
 	}
@@ -76,14 +82,14 @@ func (it *Iterator) Next() bool {
 		return false
 	}
 	it.left--
-	if err := it.parse(); err != nil {
+	if err := it.parse(whole); err != nil {
 		it.err = err
 		return false
 	}
 	return true
 }
 
-// Record is the record that Next moved to.
+// Record is the record that Next or NextTime moved to.
 func (it *Iterator) Record() Record { return it.record }
 
 // Err is what ended the walk early, wrapping ErrCorrupt or ErrTooLarge; nil at the true end.
@@ -95,23 +101,32 @@ func (it *Iterator) Close() {
 		it.pooled.free()
 		it.pooled = nil
 	}
-	it.rest, it.left, it.record = nil, 0, Record{Headers: it.record.Headers[:0]}
+	headers := it.record.Headers[:cap(it.record.Headers)]
+	for i := range headers {
+		headers[i].Value = nil // it keeps the batch in memory
+	}
+	it.rest, it.left, it.record = nil, 0, Record{Headers: headers[:0]}
 }
 
 // parse reads one record: length, attributes, timestamp delta, offset delta, key, value, headers.
-func (it *Iterator) parse() error {
-	c := cursor{b: it.rest}
-	size := c.varint()
-	if c.bad || size < 0 || size > int64(len(c.b)) {
-		return fmt.Errorf("%w: record of %d bytes, %d are left", ErrCorrupt, size, len(c.b))
+// Unless the whole is wanted it stops after the deltas.
+func (it *Iterator) parse(whole bool) error {
+	size, at := varint(it.rest, 0)
+	if at < 0 || size < 1 || size > int64(len(it.rest)-at) {
+		return fmt.Errorf("%w: record of %d bytes, %d are left", ErrCorrupt, size, len(it.rest))
 	}
-	it.rest = c.b[size:]
-	c.b = c.b[:size]
-	c.take(1) // attributes, none defined
-	timeDelta, offsetDelta := c.varint(), c.varint()
-	key, value := c.bytes(), c.bytes()
-	headers := c.headers(it.record.Headers[:0])
-	if c.bad || len(c.b) > 0 {
+	end := at + int(size)
+	body := it.rest[at:end:end]
+	it.rest = it.rest[end:]
+	timeDelta, at := varint(body, 1) // after the attributes, of which none is defined
+	offsetDelta, at := varint(body, at)
+	r := &it.record
+	if whole {
+		at = it.content(body, at)
+	} else {
+		r.Key, r.Value, r.Headers = nil, nil, r.Headers[:0]
+	}
+	if at < 0 || whole && at != len(body) {
 		return fmt.Errorf("%w: record of %d bytes is malformed", ErrCorrupt, size)
 	}
 	if offsetDelta <= it.prev || offsetDelta > int64(it.lastDelta) {
@@ -119,88 +134,86 @@ func (it *Iterator) parse() error {
 			ErrCorrupt, offsetDelta, it.prev, it.lastDelta)
 	}
 	it.prev = offsetDelta
-	it.record = Record{
-		Offset: it.base + kafka.Offset(offsetDelta), Timestamp: it.baseTime + kafka.Timestamp(timeDelta),
-		Key: key, Value: value, Headers: headers,
-	}
+	r.Offset = it.base + kafka.Offset(offsetDelta)
+	r.Timestamp = it.baseTime + kafka.Timestamp(timeDelta)
 	if it.appendTime != kafka.NoTimestamp {
-		it.record.Timestamp = it.appendTime
+		r.Timestamp = it.appendTime
 	}
 	return nil
 }
 
-// ValidateRecords inflates a batch that Validate has passed and walks its records: each must be whole,
-// the offset deltas must count 0, 1, 2, ... and there must be as many as the header says.
-//
-// Errors: ErrCorrupt, ErrTooLarge, ErrInvalid.
-func (b Batch) ValidateRecords(l Limits) error {
-	it := b.Records(l)
-	defer it.Close()
-	want := b.BaseOffset()
-	for ; it.Next(); want++ {
-		if it.record.Offset != want {
-			return fmt.Errorf("%w: offset delta %d where %d belongs",
-				ErrInvalid, it.record.Offset-b.BaseOffset(), want-b.BaseOffset())
+// content reads key, value and headers from body and gives the position after them, or -1.
+func (it *Iterator) content(body []byte, at int) int {
+	r := &it.record
+	r.Key, at = field(body, at)
+	r.Value, at = field(body, at)
+	count, at := varint(body, at)
+	r.Headers = r.Headers[:0]
+	if count != 0 {
+		at = it.headers(body, at, count)
+	}
+	return at
+}
+
+// headers reads count headers from body and gives the position after them, or -1. The key of a header
+// that equals the one in its place in the record before is not allocated again.
+func (it *Iterator) headers(body []byte, at int, count int64) int {
+	if at < 0 || count < 0 || count > int64(len(body)-at) { // each has two bytes at least
+		return -1
+	}
+	into := it.record.Headers
+	for i := range int(count) {
+		var key []byte
+		if key, at = field(body, at); key == nil {
+			return -1
+		}
+		if i < cap(into) {
+			into = into[:i+1]
+		} else {
+			into = append(into, Header{})
+		}
+		h := &into[i]
+		if h.Key != string(key) {
+			h.Key = string(key)
+		}
+		if h.Value, at = field(body, at); at < 0 {
+			return -1
 		}
 	}
-	return it.Err()
+	it.record.Headers = into
+	return at
 }
 
-// cursor reads fields off b; the first that is not there sets bad and all after it are zero.
-type cursor struct {
-	b   []byte
-	bad bool
-}
-
-func (c *cursor) take(n int64) []byte {
-	if c.bad || n < 0 || n > int64(len(c.b)) {
-		c.bad = true
-		return nil
+// varint reads a zigzag varint of b and gives the position after it. A position of -1 says that there
+// is none, and is passed on.
+func varint(b []byte, at int) (v int64, next int) {
+	if uint(at) < uint(len(b)) && b[at] < 0x80 { // one byte, the usual case
+		u := uint64(b[at])
+		return int64(u>>1) ^ -int64(u&1), at + 1
 	}
-	got := c.b[:n:n]
-	c.b = c.b[n:]
-	return got
+	return longVarint(b, at)
 }
 
-// varint reads a zigzag varint.
-func (c *cursor) varint() int64 {
-	if len(c.b) > 0 && c.b[0] < 0x80 && !c.bad { // one byte, the usual case
-		u := uint64(c.b[0])
-		c.b = c.b[1:]
-		return int64(u>>1) ^ -int64(u&1)
+func longVarint(b []byte, at int) (v int64, next int) {
+	if uint(at) >= uint(len(b)) {
+		return 0, -1
 	}
-	v, n := binary.Varint(c.b)
-	if n <= 0 || c.bad {
-		c.bad = true
-		return 0
+	v, n := binary.Varint(b[at:])
+	if n <= 0 {
+		return 0, -1
 	}
-	c.b = c.b[n:]
-	return v
+	return v, at + n
 }
 
-// bytes reads a length and so many bytes; -1 is null.
-func (c *cursor) bytes() []byte {
-	n := c.varint()
+// field reads a length and so many bytes of b; -1 is null. It gives the position after it, or -1.
+func field(b []byte, at int) (v []byte, next int) {
+	n, at := varint(b, at)
+	if at < 0 || n < -1 || n > int64(len(b)-at) {
+		return nil, -1
+	}
 	if n == -1 {
-		return nil
+		return nil, at
 	}
-	return c.take(n)
-}
-
-func (c *cursor) headers(into []Header) []Header {
-	n := c.varint()
-	if c.bad || n < 0 || n > int64(len(c.b)) { // a header has 2 bytes at least
-		c.bad = true
-		return into
-	}
-	for range n {
-		size := c.varint()
-		key := c.take(size)
-		value := c.bytes()
-		if c.bad {
-			return into
-		}
-		into = append(into, Header{Key: string(key), Value: value})
-	}
-	return into
+	end := at + int(n)
+	return b[at:end:end], end
 }

@@ -59,3 +59,20 @@ func (b Batch) validateFields() error {
 	}
 	return nil
 }
+
+// ValidateRecords inflates a batch that Validate has passed and walks its records: each must be whole,
+// the offset deltas must count 0, 1, 2, ... and there must be as many as the header says.
+//
+// Errors: ErrCorrupt, ErrTooLarge, ErrInvalid.
+func (b Batch) ValidateRecords(l Limits) error {
+	it := b.Records(l)
+	defer it.Close()
+	want := b.BaseOffset()
+	for ; it.Next(); want++ {
+		if it.record.Offset != want {
+			return fmt.Errorf("%w: offset delta %d where %d belongs",
+				ErrInvalid, it.record.Offset-b.BaseOffset(), want-b.BaseOffset())
+		}
+	}
+	return it.Err()
+}
