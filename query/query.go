@@ -23,8 +23,8 @@ type Options struct {
 	Limits duck.Options
 }
 
-// Run runs one statement over src and writes its rows to w, unless Options.Explain. The report tells
-// what was read, also when an error ended the statement half way.
+// Run runs one statement over src and writes its rows to w, unless Options.Explain. The report
+// tells what was read, also when an error ended the statement half way.
 func Run(ctx context.Context, src table.Source, statement string, w io.Writer, o Options,
 ) (rep duck.Report, err error) {
 	if o.Format == "" {

@@ -22,7 +22,8 @@ func WriteReport(w io.Writer, r duck.Report) error {
 			columns = "none"
 		}
 		fmt.Fprintf(&b, "scan %s: columns %s%s\n", s.Topic, columns, pruning)
-		fmt.Fprintf(&b, "  segments %d: read %d, pruned %d\n", s.Segments, s.SegmentsRead, s.SegmentsPruned)
+		fmt.Fprintf(&b, "  segments %d: read %d, pruned %d\n",
+			s.Segments, s.SegmentsRead, s.SegmentsPruned)
 		fmt.Fprintf(&b, "  bytes    %s: read %s, pruned %s\n",
 			size(s.Bytes), size(s.BytesRead), size(s.BytesPruned))
 		fmt.Fprintf(&b, "  records  %d\n", s.Rows)

@@ -53,8 +53,8 @@ func textFloat(dst []byte, f float64, bits int) []byte {
 	return AppendFloat(dst, f, bits)
 }
 
-// unquote strips the quotes and the backslashes of the JSON string at dst[from:], which has no escapes
-// but those of " and \\.
+// unquote strips the quotes and the backslashes of the JSON string at dst[from:], which has no
+// escapes but those of " and \\.
 func unquote(dst []byte, from int) []byte {
 	out := dst[:from]
 	for in := from + 1; in < len(dst)-1; in++ {

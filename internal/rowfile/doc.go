@@ -11,14 +11,15 @@
 // JSON number, true or false become one; an empty cell is null; all else is a string. NDJSON lines
 // are passed on as they are, without the white space around them.
 //
-// Keys are the key column's text: a string without quotes, anything else as its JSON. A null key is no
-// key. Timestamps are read from a Parquet timestamp or date, from an RFC 3339 string (UTC when it
-// names no zone), or from a number of milliseconds since the epoch.
+// Keys are the key column's text: a string without quotes, anything else as its JSON. A null key
+// is no key. Timestamps are read from a Parquet timestamp or date, from an RFC 3339 string (UTC
+// when it names no zone), or from a number of milliseconds since the epoch.
 //
-// Memory is bounded: one line of at most LineBytesMax, or one batch of a Parquet row group's columns.
+// Memory is bounded: one line of at most LineBytesMax, or one batch of a Parquet row group's
+// columns.
 //
-// Failure. A file that cannot be read yields one sentence that names the file, the cause and the next
-// step; a bad row names its line or row number.
+// Failure. A file that cannot be read yields one sentence that names the file, the cause and the
+// next step; a bad row names its line or row number.
 //
 // Concurrency: a Reader belongs to one goroutine at a time.
 package rowfile

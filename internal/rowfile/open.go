@@ -47,14 +47,16 @@ func Open(path string, o Options) (Reader, error) {
 	return r, nil
 }
 
-func openStream(r io.ReadCloser, name string, size int64, format string, o Options) (Reader, error) {
+func openStream(r io.ReadCloser, name string, size int64, format string, o Options,
+) (Reader, error) {
 	switch format {
 	case "ndjson":
 		return newNDJSON(r, name, size, o), nil
 	case "csv":
 		return newCSV(r, name, size, o)
 	}
-	return nil, fmt.Errorf("%s: %s needs a file, not a stream: save it and name its path", name, format)
+	return nil, fmt.Errorf("%s: %s needs a file, not a stream: save it and name its path",
+		name, format)
 }
 
 // formatOf checks the named format or takes it from the file's name.

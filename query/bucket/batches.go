@@ -15,8 +15,8 @@ func (s *Source) Batches(_ context.Context, tp kafka.TopicPartition, r kafka.Off
 	return &batches{s: s, tp: tp, offsets: r}, nil
 }
 
-// NewBatchReader gives the batches of an iterator as a read_committed consumer sees them. Closing it
-// closes the iterator.
+// NewBatchReader gives the batches of an iterator as a read_committed consumer sees them. Closing
+// it closes the iterator.
 func NewBatchReader(it *replay.Iterator) table.BatchReader { return &batches{it: it} }
 
 // batches walks the runs of an iterator, which is opened by the first Next unless it was given.

@@ -45,7 +45,9 @@ func sealedBucket(t *testing.T) objstore.Store {
 	}
 	defer func() { _ = c.Close() }()
 	_, err = c.Register(t.Context(), cluster.RegisterAgent{
-		Agent: cluster.Agent{ID: 1, DiskUUID: "disk", Advertised: "localhost:9092", FormatMax: cluster.Format},
+		Agent: cluster.Agent{
+			ID: 1, DiskUUID: "disk", Advertised: "localhost:9092", FormatMax: cluster.Format,
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -144,8 +146,10 @@ func TestQueryOverBucket(t *testing.T) {
 		gets            int64 // most GETs of segments and footers
 	}{
 		{"SELECT count(*) AS n FROM flights", `{"n":4000}`, 40},
-		{`SELECT value->>'origin' AS o, count(*) AS n FROM flights GROUP BY o ORDER BY o`,
-			`{"o":"A0","n":1335}` + "\n" + `{"o":"A1","n":1335}` + "\n" + `{"o":"A2","n":1330}`, 40},
+		{
+			`SELECT value->>'origin' AS o, count(*) AS n FROM flights GROUP BY o ORDER BY o`,
+			`{"o":"A0","n":1335}` + "\n" + `{"o":"A1","n":1335}` + "\n" + `{"o":"A2","n":1330}`, 40,
+		},
 		{`SELECT count(*) AS n, min("timestamp") AS t FROM flights WHERE "timestamp" >= '2001-01-03'
 			AND "timestamp" < '2001-01-04'`, `{"n":1000,"t":"2001-01-03T00:00:00Z"}`, 10},
 		{`SELECT "offset", value FROM flights WHERE "partition" = 2 AND "offset" BETWEEN 399 AND 400
@@ -182,7 +186,8 @@ func TestLogStartOffsetIsHonoured(t *testing.T) {
 	}
 	_ = c.Close()
 	src := openSource(t, store)
-	got, _ := run(t, src, `SELECT min("offset") AS first, count(*) AS n FROM flights WHERE "partition" = 3`)
+	got, _ := run(t, src, `SELECT min("offset") AS first, count(*) AS n
+		FROM flights WHERE "partition" = 3`)
 	if want := `{"first":250,"n":550}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

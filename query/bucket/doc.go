@@ -3,8 +3,9 @@
 //
 // It is called by cmd/varve, which hands the source to query. It reads only; it needs no agent.
 //
-// A source sees the cluster state as of Open and each partition's manifest as of the first look at it.
-// Rows are those of a read_committed consumer: control batches and aborted transactions are left out.
+// A source sees the cluster state as of Open and each partition's manifest as of the first look
+// at it. Rows are those of a read_committed consumer: control batches and aborted transactions
+// are left out.
 //
 // Concurrency: a Source is safe for concurrent use.
 //

@@ -17,9 +17,13 @@ extern void varveDrop(uintptr_t handle);
 
 static void varve_drop(void *handle) { varveDrop((uintptr_t)handle); }
 
-static uintptr_t varve_extra_info(void *info) { return (uintptr_t)duckdb_bind_get_extra_info(info); }
+static uintptr_t varve_extra_info(void *info) {
+	return (uintptr_t)duckdb_bind_get_extra_info(info);
+}
 static uintptr_t varve_bind_data(void *info) { return (uintptr_t)duckdb_init_get_bind_data(info); }
-static uintptr_t varve_init_data(void *info) { return (uintptr_t)duckdb_function_get_init_data(info); }
+static uintptr_t varve_init_data(void *info) {
+	return (uintptr_t)duckdb_function_get_init_data(info);
+}
 static uintptr_t varve_local_data(void *info) {
 	return (uintptr_t)duckdb_function_get_local_init_data(info);
 }

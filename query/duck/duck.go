@@ -65,7 +65,8 @@ func (e *StatementError) Error() string {
 	return e.Message + "\n" + e.Hint
 }
 
-// Report tells what a statement read. Segments that a LIMIT kept from being looked at are not counted.
+// Report tells what a statement read. Segments that a LIMIT kept from being looked at are not
+// counted.
 type Report struct {
 	Scans   []ScanReport  `json:"scans"`
 	Traffic table.Traffic `json:"traffic"`

@@ -69,7 +69,8 @@ func varveInit(ptr unsafe.Pointer) {
 	columns := make([]int, duckdb.InitGetColumnCount(info))
 	for i := range columns {
 		columns[i] = -1
-		if c := duckdb.InitGetColumnIndex(info, duckdb.IdxT(i)); uint64(c) < uint64(arrowrec.ColumnsCount) {
+		c := uint64(duckdb.InitGetColumnIndex(info, duckdb.IdxT(i)))
+		if c < uint64(arrowrec.ColumnsCount) {
 			columns[i] = int(c)
 		}
 	}

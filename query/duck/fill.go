@@ -13,7 +13,8 @@ void duckdb_data_chunk_set_size(void *chunk, uint64_t size);
 void *duckdb_vector_get_data(void *vector);
 uint64_t *duckdb_vector_get_validity(void *vector);
 void duckdb_vector_ensure_validity_writable(void *vector);
-void duckdb_unsafe_vector_assign_string_element_len(void *vector, uint64_t i, const char *s, uint64_t n);
+void duckdb_unsafe_vector_assign_string_element_len(void *vector, uint64_t i, const char *s,
+                                                    uint64_t n);
 int duckdb_list_vector_reserve(void *vector, uint64_t capacity);
 int duckdb_list_vector_set_size(void *vector, uint64_t size);
 void *duckdb_list_vector_get_child(void *vector);

@@ -44,8 +44,8 @@ func quoteName(n string) string {
 	return n
 }
 
-// checkNames refuses a.b without quotes when a.b is a topic: DuckDB would take b of the schema a, and
-// with it perhaps another topic.
+// checkNames refuses a.b without quotes when a.b is a topic: DuckDB would take b of the schema a,
+// and with it perhaps another topic.
 func (r *Result) checkNames(text string) error {
 	list := duckdb.GetTableNames(r.db.conn, text, true)
 	if list.Ptr == nil {
@@ -95,7 +95,8 @@ func (r *Result) makeViews(text string) error {
 			continue
 		}
 		// The number 0 is no reference's: such a scan is not pruned.
-		err := r.db.exec(`CREATE OR REPLACE TEMP VIEW "` + n + `" AS FROM ` + scanFunction + `('` + n + `', 0)`)
+		view := `CREATE OR REPLACE TEMP VIEW "` + n + `" AS FROM ` + scanFunction + `('` + n + `', 0)`
+		err := r.db.exec(view)
 		if err != nil {
 			return refused(err.Error())
 		}

@@ -60,8 +60,8 @@ type (
 // errNoPlan is for statements that json_serialize_plan does not take.
 var errNoPlan = errors.New("no serialized plan")
 
-// planBounds reads a serialized plan: for each number of a scan, the bounds that hold for all of its
-// occurrences.
+// planBounds reads a serialized plan: for each number of a scan, the bounds that hold for all of
+// its occurrences.
 func planBounds(text []byte) (map[int64]table.Bounds, error) {
 	var p planJSON
 	d := json.NewDecoder(bytes.NewReader(text))

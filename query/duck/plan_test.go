@@ -23,7 +23,8 @@ func filter(expression, child string) string {
 func compare(op, column, kind, value string) string {
 	return `{"expression_class":"BOUND_COMPARISON","type":"` + op + `",
 		"left":{"expression_class":"BOUND_REF","index":` + column + `},
-		"right":{"expression_class":"BOUND_CONSTANT","value":{"type":{"id":"` + kind + `"},"is_null":false,"value":` + value + `}}}`
+		"right":{"expression_class":"BOUND_CONSTANT",
+			"value":{"type":{"id":"` + kind + `"},"is_null":false,"value":` + value + `}}}`
 }
 
 func box(change func(b *table.Box)) table.Box {
@@ -38,7 +39,10 @@ func TestPlanBounds(t *testing.T) {
 		plan string
 		want table.Box
 	}{
-		"offset": {filter(offset3, get("1")), box(func(b *table.Box) { b.Offset = table.Interval{Min: 3, Max: 3} })},
+		"offset": {
+			filter(offset3, get("1")),
+			box(func(b *table.Box) { b.Offset = table.Interval{Min: 3, Max: 3} }),
+		},
 		"microseconds are rounded inwards": {
 			filter(compare("COMPARE_GREATERTHAN", "0", "TIMESTAMP WITH TIME ZONE", "1500"), get("1")),
 			box(func(b *table.Box) { b.Timestamp = table.Interval{Min: 2, Max: math.MaxInt64} }),
@@ -47,11 +51,26 @@ func TestPlanBounds(t *testing.T) {
 			filter(compare("COMPARE_LESSTHAN", "0", "TIMESTAMP WITH TIME ZONE", "-1500"), get("1")),
 			box(func(b *table.Box) { b.Timestamp = table.Interval{Min: math.MinInt64, Max: -2} }),
 		},
-		"wrong type of a constant": {filter(compare("COMPARE_EQUAL", "0", "BIGINT", "3"), get("1")), table.FullBox()},
-		"double":                   {filter(compare("COMPARE_LESSTHAN", "2", "DOUBLE", "3.5"), get("1")), table.FullBox()},
-		"unknown operator":         {filter(compare("COMPARE_NOTEQUAL", "2", "BIGINT", "3"), get("1")), table.FullBox()},
-		"column out of range":      {filter(compare("COMPARE_EQUAL", "7", "BIGINT", "3"), get("1")), table.FullBox()},
-		"not right above":          {filter(offset3, `{"type":"LOGICAL_LIMIT","children":[`+get("1")+`]}`), table.FullBox()},
+		"wrong type of a constant": {
+			filter(compare("COMPARE_EQUAL", "0", "BIGINT", "3"), get("1")),
+			table.FullBox(),
+		},
+		"double": {
+			filter(compare("COMPARE_LESSTHAN", "2", "DOUBLE", "3.5"), get("1")),
+			table.FullBox(),
+		},
+		"unknown operator": {
+			filter(compare("COMPARE_NOTEQUAL", "2", "BIGINT", "3"), get("1")),
+			table.FullBox(),
+		},
+		"column out of range": {
+			filter(compare("COMPARE_EQUAL", "7", "BIGINT", "3"), get("1")),
+			table.FullBox(),
+		},
+		"not right above": {
+			filter(offset3, `{"type":"LOGICAL_LIMIT","children":[`+get("1")+`]}`),
+			table.FullBox(),
+		},
 		"twice, once without": {
 			`{"type":"X","children":[` + filter(offset3, get("1")) + `,` + get("1") + `]}`, table.FullBox(),
 		},

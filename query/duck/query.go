@@ -11,8 +11,8 @@ import (
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 )
 
-// Query runs one statement. The Result must be closed, also after an error of Next. A statement that
-// DuckDB refuses is a *StatementError; when ctx is done, its error is returned.
+// Query runs one statement. The Result must be closed, also after an error of Next. A statement
+// that DuckDB refuses is a *StatementError; when ctx is done, its error is returned.
 func (d *DB) Query(ctx context.Context, text string) (*Result, error) {
 	select {
 	case d.turn <- struct{}{}:
@@ -57,9 +57,9 @@ func (r *Result) start(text string) error {
 	return r.execute(parsed)
 }
 
-// planBounds reads the bounds of each scan from the optimized plan. What cannot be planned so is not
-// pruned; a wrong statement gets its error when it is prepared for the run. The options that skip
-// defaults are not used: they drop the column index 0 from its list.
+// planBounds reads the bounds of each scan from the optimized plan. What cannot be planned so is
+// not pruned; a wrong statement gets its error when it is prepared for the run. The options that
+// skip defaults are not used: they drop the column index 0 from its list.
 func (r *Result) planBounds(text string) {
 	var res duckdb.Result
 	defer duckdb.DestroyResult(&res)

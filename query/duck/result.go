@@ -124,7 +124,8 @@ func takeError(e unsafe.Pointer) error {
 	return errors.New(duckdb.ErrorDataMessage(data))
 }
 
-// Schema is the Arrow schema of the rows. Columns of DuckDB's type JSON are utf8 with arrowjson.Mark.
+// Schema is the Arrow schema of the rows. Columns of DuckDB's type JSON are utf8 with
+// arrowjson.Mark.
 func (r *Result) Schema() *arrow.Schema { return r.schema }
 
 // Next returns the next rows, which the caller must Release, or io.EOF.

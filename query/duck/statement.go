@@ -10,8 +10,8 @@ import (
 	"github.com/varve-log/varve/query/table"
 )
 
-// statement is one statement under way. DuckDB's callbacks find it through the DB; its context is kept
-// here because they cannot be given one.
+// statement is one statement under way. DuckDB's callbacks find it through the DB; its context is
+// kept here because they cannot be given one.
 type statement struct {
 	ctx    context.Context
 	cancel context.CancelFunc

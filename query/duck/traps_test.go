@@ -29,14 +29,16 @@ func direct(t *testing.T, rows []row) *sql.DB {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	var b strings.Builder
-	b.WriteString(`SET TimeZone = 'UTC'; CREATE TABLE flights AS SELECT p AS "partition", o AS "offset",
+	b.WriteString(`SET TimeZone = 'UTC'; CREATE TABLE flights AS
+		SELECT p AS "partition", o AS "offset",
 		make_timestamptz(ts * 1000) AS "timestamp", k::BLOB AS key,
 		('{"origin":"' || k || '","delay":' || d || '}')::JSON AS value FROM (VALUES `)
 	for i, r := range rows {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, "(%d::INT,%d::BIGINT,%d::BIGINT,'%s',%d)", r.partition, r.offset, r.ts, r.key, r.delay)
+		fmt.Fprintf(&b, "(%d::INT,%d::BIGINT,%d::BIGINT,'%s',%d)",
+			r.partition, r.offset, r.ts, r.key, r.delay)
 	}
 	b.WriteString(") AS v(p, o, ts, k, d)")
 	if _, err := db.ExecContext(t.Context(), b.String()); err != nil {
@@ -86,27 +88,32 @@ func TestAgreesWithTable(t *testing.T) {
 			AND a."partition" = b."partition" WHERE a."offset" < 20 AND b."partition" = 3`,
 		`SELECT a."partition", b."partition", count(*) FROM flights a, flights b
 			WHERE a."offset" = 7 AND b."offset" BETWEEN 1000 AND 1002 GROUP BY ALL`,
-		`SELECT value->>'origin' AS o, count(*), sum((value->>'delay')::INT), min("timestamp"), max("timestamp")
+		`SELECT value->>'origin' AS o, count(*), sum((value->>'delay')::INT),
+			min("timestamp"), max("timestamp")
 			FROM flights GROUP BY o`,
 		`SELECT "partition", "offset", value->>'delay' FROM flights
 			ORDER BY (value->>'delay')::INT DESC, "partition", "offset" LIMIT 10`,
 		`SELECT "partition", "offset", lag("offset") OVER (PARTITION BY "partition" ORDER BY "offset"),
 			rank() OVER (ORDER BY (value->>'delay')::INT) FROM flights WHERE "offset" < 100`,
 		`SELECT x.o, n, m FROM (SELECT value->>'origin' AS o, count(*) AS n FROM flights GROUP BY o) x
-			JOIN (SELECT key::VARCHAR AS o, max((value->>'delay')::INT) AS m FROM flights WHERE "partition" = 1
-			GROUP BY key) y USING (o)`,
+			JOIN (SELECT key::VARCHAR AS o, max((value->>'delay')::INT) AS m FROM flights
+			WHERE "partition" = 1 GROUP BY key) y USING (o)`,
 		`SELECT "timestamp", value->>'delay' FROM flights
 			WHERE "timestamp" >= '2001-01-02' AND "timestamp" < '2001-01-05'`,
 		`WITH x AS (SELECT * FROM flights WHERE "partition" = 1)
-			SELECT count(*), (SELECT count(*) FROM x WHERE "offset" < 9) FROM x a JOIN x b ON a."offset" = b."offset" - 1`,
+			SELECT count(*), (SELECT count(*) FROM x WHERE "offset" < 9)
+			FROM x a JOIN x b ON a."offset" = b."offset" - 1`,
 		`WITH x AS NOT MATERIALIZED (SELECT * FROM flights)
-			SELECT (SELECT count(*) FROM x WHERE "partition" = 1), (SELECT sum("offset") FROM x WHERE "offset" < 4)`,
-		`SELECT count(*) FROM flights WHERE "offset" IN (SELECT "offset" * 2 FROM flights WHERE "offset" < 5)`,
+			SELECT (SELECT count(*) FROM x WHERE "partition" = 1),
+			(SELECT sum("offset") FROM x WHERE "offset" < 4)`,
+		`SELECT count(*) FROM flights WHERE "offset" IN
+			(SELECT "offset" * 2 FROM flights WHERE "offset" < 5)`,
 		`SELECT "partition", "offset" FROM flights WHERE "offset" < 2 UNION ALL
 			SELECT "partition", "offset" FROM flights WHERE "partition" = 4 AND "offset" > 1190`,
-		`SELECT count(*) FROM flights WHERE "timestamp" < now() AND "timestamp" > now() - INTERVAL 400 YEAR
-			AND "partition" = 0`,
-		`SELECT count(*) FROM flights a LEFT JOIN flights b ON a."offset" = b."offset" AND b."partition" = 1
+		`SELECT count(*) FROM flights WHERE "timestamp" < now() AND "timestamp" > now() -
+			INTERVAL 400 YEAR AND "partition" = 0`,
+		`SELECT count(*) FROM flights a LEFT JOIN flights b
+			ON a."offset" = b."offset" AND b."partition" = 1
 			WHERE b."partition" IS NULL AND a."offset" < 300`,
 		`SELECT date_trunc('day', "timestamp"), count(DISTINCT key) FROM flights GROUP BY 1`,
 		`WITH RECURSIVE r(n) AS (SELECT 0::BIGINT UNION ALL SELECT r.n + 1 FROM r, flights f
@@ -171,7 +178,8 @@ func TestLimitStopsReading(t *testing.T) {
 func TestTimeZoneIsUTC(t *testing.T) {
 	src, _ := flights(t, record.None)
 	db := open(t, src)
-	got := one(t, db, `SELECT min("timestamp")::VARCHAR, typeof(min("timestamp")), min("timestamp") FROM flights`)
+	got := one(t, db, `SELECT min("timestamp")::VARCHAR, typeof(min("timestamp")),
+		min("timestamp") FROM flights`)
 	want := "2001-01-01 00:00:00+00|TIMESTAMP WITH TIME ZONE|2001-01-01T00:00:00Z"
 	if got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -184,7 +192,8 @@ func TestHeadersAndNulls(t *testing.T) {
 	b := record.NewBuilder(record.None)
 	b.Reset()
 	b.Append(kafka.NoTimestamp, nil, nil)
-	b.Append(5, []byte{}, []byte("v\x00\xff"), record.Header{Key: "a", Value: []byte("1")}, record.Header{Key: "b"})
+	b.Append(5, []byte{}, []byte("v\x00\xff"),
+		record.Header{Key: "a", Value: []byte("1")}, record.Header{Key: "b"})
 	batch, err := b.Build()
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +201,8 @@ func TestHeadersAndNulls(t *testing.T) {
 	marker := record.NewMarker(record.Commit, 7, 1, 1, 9)
 	src.AddSegment("t", 0, batch, marker)
 	db := open(t, src)
-	got, _ := ask(t, db, `SELECT "offset", "timestamp", key IS NULL, key, value, headers, producer_id FROM t`)
+	got, _ := ask(t, db, `SELECT "offset", "timestamp", key IS NULL, key, value, headers,
+		producer_id FROM t`)
 	want := []string{
 		`0||true|||[]|`,
 		`1|1970-01-01T00:00:00.005Z|false||v\x00\xFF|[{"key":"a","value":"1"},{"key":"b","value":null}]|`,
@@ -241,7 +251,9 @@ func TestWrongStatements(t *testing.T) {
 			t.Errorf("%s: %v\nwant %q", c.statement, err, c.want)
 		}
 	}
-	for _, s := range []string{`FROM "orders.eu"`, `FROM "log.json"`, `FROM eu`, `DESCRIBE flights`, `EXPLAIN FROM flights`} {
+	for _, s := range []string{
+		`FROM "orders.eu"`, `FROM "log.json"`, `FROM eu`, `DESCRIBE flights`, `EXPLAIN FROM flights`,
+	} {
 		r, err := db.Query(t.Context(), s)
 		if err != nil {
 			t.Errorf("%s: %v", s, err)

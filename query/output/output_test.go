@@ -28,7 +28,9 @@ func testBatch(t testing.TB) arrow.RecordBatch {
 	t.Helper()
 	b := array.NewRecordBuilder(memory.DefaultAllocator, testSchema)
 	for _, row := range []string{
-		`{"n":1,"t,s":"2001-01-02T03:04:05.678Z","text":"a \"b\", c\n\u001b[31m","blob":"AGEiXP8=","j":"{\"x\":\n1}","f":0.5}`,
+		`{"n":1,"t,s":"2001-01-02T03:04:05.678Z","text":"a \"b\", c\n\u001b[31m",` +
+			`"blob":"AGEiXP8=",` +
+			`"j":"{\"x\":\n1}","f":0.5}`,
 		`{"n":-20,"t,s":null,"text":"","blob":"","j":"{broken","f":1e300}`,
 		`{"n":300,"t,s":"1970-01-01T00:00:00Z","text":null,"blob":"YQ==","j":"2","f":0}`,
 	} {
@@ -113,7 +115,8 @@ func TestColumnar(t *testing.T) {
 		t.Fatal(err)
 	}
 	back := array.NewTableReader(tbl, 100)
-	if !back.Next() || back.RecordBatch().NumRows() != 3 || back.RecordBatch().Column(2).ValueStr(0) != "a \"b\", c\n\x1b[31m" {
+	if !back.Next() || back.RecordBatch().NumRows() != 3 ||
+		back.RecordBatch().Column(2).ValueStr(0) != "a \"b\", c\n\x1b[31m" {
 		t.Error("parquet differs")
 	}
 }

@@ -35,8 +35,9 @@ func (i Interval) hull(o Interval) Interval {
 	return Interval{min(i.Min, o.Min), max(i.Max, o.Max)}
 }
 
-// Box holds the records whose partition, offset and timestamp (milliseconds since the epoch) each lie
-// in their interval. A record without a timestamp lies only in a box whose Timestamp is everything.
+// Box holds the records whose partition, offset and timestamp (milliseconds since the epoch) each
+// lie in their interval. A record without a timestamp lies only in a box whose Timestamp is
+// everything.
 type Box struct{ Partition, Offset, Timestamp Interval }
 
 // FullBox holds every record.
@@ -58,8 +59,8 @@ func (b Box) hull(o Box) Box {
 	return Box{b.Partition.hull(o.Partition), b.Offset.hull(o.Offset), b.Timestamp.hull(o.Timestamp)}
 }
 
-// Bounds is a union of boxes outside of which no record can satisfy a predicate. The zero value admits
-// nothing; All admits everything.
+// Bounds is a union of boxes outside of which no record can satisfy a predicate. The zero value
+// admits nothing; All admits everything.
 type Bounds struct{ boxes []Box }
 
 // All is the bounds of no predicate.

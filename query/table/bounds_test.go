@@ -59,8 +59,9 @@ func TestPruningIsSound(t *testing.T) {
 		part := rapid.Int64Range(0, 3).Draw(t, "partition")
 		base := rapid.Int64Range(0, 20).Draw(t, "base")
 		times := rapid.SliceOfN(rapid.Int64Range(0, 30), 1, 6).Draw(t, "times")
+		next := base + int64(len(times))
 		seg := Segment{
-			Offsets:      kafka.OffsetRange{Base: kafka.Offset(base), Next: kafka.Offset(base) + kafka.Offset(len(times))},
+			Offsets:      kafka.OffsetRange{Base: kafka.Offset(base), Next: kafka.Offset(next)},
 			MinTimestamp: 1000, MaxTimestamp: -1, Count: 1,
 		}
 		for _, ts := range times {

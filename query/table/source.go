@@ -16,8 +16,8 @@ type Topic struct {
 	ValueFormat ValueFormat
 }
 
-// Segment is one sealed segment of a partition, or, when Count is above 1, a run of neighbouring ones
-// that the source summarizes because the bounds it was given exclude all of them.
+// Segment is one sealed segment of a partition, or, when Count is above 1, a run of neighbouring
+// ones that the source summarizes because the bounds it was given exclude all of them.
 type Segment struct {
 	Offsets kafka.OffsetRange
 	// MinTimestamp and MaxTimestamp bound the records' timestamps, both inclusive. Both are
@@ -31,11 +31,11 @@ type Segment struct {
 	Count int64
 }
 
-// BatchReader pulls the record batches of one range of one partition, in offset order, control batches
-// included. It holds a bounded read-ahead.
+// BatchReader pulls the record batches of one range of one partition, in offset order, control
+// batches included. It holds a bounded read-ahead.
 type BatchReader interface {
-	// Next returns the next batch, or io.EOF after the last one. The batch is valid until the following
-	// call of Next or Close.
+	// Next returns the next batch, or io.EOF after the last one. The batch is valid until the
+	// following call of Next or Close.
 	Next(ctx context.Context) (record.Batch, error)
 	// Close stops the read-ahead and waits for it. It may be called more than once.
 	Close() error
@@ -47,7 +47,8 @@ type Traffic struct {
 	GETBytes int64 `json:"get_bytes"`
 }
 
-// Source lists and reads the archived records of a bucket. Implementations are safe for concurrent use.
+// Source lists and reads the archived records of a bucket. Implementations are safe for
+// concurrent use.
 type Source interface {
 	// Topics returns the names of all topics in ascending order.
 	Topics(ctx context.Context) ([]string, error)
