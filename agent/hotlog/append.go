@@ -27,10 +27,10 @@ type plan struct {
 	span         batchSpan // where the duplicate landed
 }
 
-// Append writes one or more whole batches, validated by record.Batch.Validate, to the end of the log:
-// base offset and leader epoch (and AppendTime) are patched into records in place, then records is
-// written by one pwrite and not kept. After an error records may have been patched, and nothing of it
-// is in the log.
+// Append writes one or more whole batches, validated by record.Batch.Validate, to the end of the
+// log: base offset and leader epoch (and AppendTime) are patched into records in place, then
+// records is written by one pwrite and not kept. After an error records may have been patched, and
+// nothing of it is in the log.
 //
 // Errors: ErrFenced, ErrOutOfOrderSequence (as *SequenceError), ErrInvalidProducerEpoch,
 // ErrInvalidTxnState, ErrTxnCoordinatorFenced, ErrBatchTooLarge, record's errors for what is no

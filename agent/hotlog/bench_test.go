@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/varve-log/varve/internal/vfs"
 	"github.com/varve-log/varve/kafka"
 	"github.com/varve-log/varve/kafka/record"
@@ -161,5 +163,56 @@ func BenchmarkOpenAfterKill(b *testing.B) {
 			b.Fatal(err)
 		}
 		l.abandon()
+	}
+}
+
+// BenchmarkRestart opens 2,000 logs after a kill, each with 10 rolled segments, 64 KiB checkpointed
+// and 64 KiB not.
+func BenchmarkRestart(b *testing.B) {
+	const logs = 2000
+	root := b.TempDir()
+	cfg := DefaultConfig()
+	cfg.SegmentBytes = 64 << 10
+	deps := Deps{Files: NewFileSet(1000), BootID: "boot"}
+	batch := benchBatch(b, 60<<10)
+	dir := func(i int) string { return filepath.Join(root, fmt.Sprint(i)) }
+	for i := range logs {
+		l, err := Open(vfs.OS(), dir(i), cfg, Opening{}, deps)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for range 11 {
+			mustAppend(b, l, batch)
+		}
+		waitRolled(b, l, 10)
+		if err := l.Checkpoint(); err != nil {
+			b.Fatal(err)
+		}
+		cfg := cfg
+		cfg.SegmentBytes = 1 << 30
+		if err := l.SetConfig(cfg); err != nil {
+			b.Fatal(err)
+		}
+		mustAppend(b, l, batch)
+		l.abandon()
+	}
+	for b.Loop() {
+		var group errgroup.Group
+		group.SetLimit(8)
+		for i := range logs {
+			group.Go(func() error {
+				l, err := Open(vfs.OS(), dir(i), cfg, Opening{}, deps)
+				if err == nil && len(l.Rolled()) != 10 {
+					err = fmt.Errorf("%d rolled", len(l.Rolled()))
+				}
+				if err == nil {
+					l.abandon()
+				}
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

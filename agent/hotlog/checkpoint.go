@@ -113,7 +113,8 @@ func decodeCheckpoint(b []byte) (*checkpoint, error) {
 	return c, c.validate()
 }
 
-// validate refuses what no log writes: its own checksum held, but other software may have written it.
+// validate refuses what no log writes: its own checksum held, but other software may have written
+// it.
 func (c *checkpoint) validate() error {
 	if len(c.segments) == 0 {
 		return fmt.Errorf("checkpoint without segments: %w", ErrCorrupt)
@@ -134,7 +135,8 @@ func (c *checkpoint) validate() error {
 }
 
 // captureLocked encodes the state as of now. With synced set every closed segment counts as synced,
-// which the caller makes true before the bytes are written. Indexes count as far as they are stored.
+// which the caller makes true before the bytes are written. Indexes count as far as they are
+// stored.
 func (l *Log) captureLocked(synced, pending bool) []byte {
 	v := l.view.Load()
 	l.marks.sequence++
@@ -184,8 +186,9 @@ func (l *Log) writeFast() error {
 	return l.putCheckpoint(fastFile, b, false)
 }
 
-// Checkpoint writes what bounds the next recovery, without a sync; call it every few seconds for all
-// logs. It does nothing when nothing changed since. It also tries again what failed behind a roll.
+// Checkpoint writes what bounds the next recovery, without a sync; call it every few seconds for
+// all logs. It does nothing when nothing changed since. It also tries again what failed behind a
+// roll.
 func (l *Log) Checkpoint() error {
 	if !l.workMu.TryLock() { // do not wait for a sync: its goroutine goes on with this
 		l.mu.Lock()

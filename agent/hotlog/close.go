@@ -2,9 +2,9 @@ package hotlog
 
 import "fmt"
 
-// Close syncs, writes the checkpoint that leaves the next Open nothing to scan, and closes the files.
-// It waits for work under way. Segments pinned by OpenSegment stay readable. Closing twice is no
-// error. After an error the files are closed all the same, and the next Open recovers.
+// Close syncs, writes the checkpoint that leaves the next Open nothing to scan, and closes the
+// files. It waits for work under way. Segments pinned by OpenSegment stay readable. Closing twice
+// is no error. After an error the files are closed all the same, and the next Open recovers.
 func (l *Log) Close() error { return l.close(true) }
 
 // RemoveDir closes the log without a sync and removes its directory, as when the topic is deleted.

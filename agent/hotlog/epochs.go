@@ -7,8 +7,8 @@ import (
 	"github.com/varve-log/varve/kafka"
 )
 
-// epochsMax bounds the history: beyond it the oldest entries below the log start are long gone in any
-// log that still elects leaders, and the manifest keeps the sealed ones.
+// epochsMax bounds the history: beyond it the oldest entries below the log start are long gone in
+// any log that still elects leaders, and the manifest keeps the sealed ones.
 const epochsMax = 1 << 16
 
 // epochHistory is which leader epoch wrote from which offset on, ascending in both. It is a pure
@@ -23,8 +23,8 @@ func (h *epochHistory) latest() kafka.LeaderEpoch {
 	return h.entries[len(h.entries)-1].Epoch
 }
 
-// assign notes that epoch begins at start. What contradicts it, an entry with as high an epoch or as
-// high an offset, goes, as in Kafka's LeaderEpochFileCache. It reports whether anything changed.
+// assign notes that epoch begins at start. What contradicts it, an entry with as high an epoch or
+// as high an offset, goes, as in Kafka's LeaderEpochFileCache. It reports whether anything changed.
 func (h *epochHistory) assign(epoch kafka.LeaderEpoch, start kafka.Offset) bool {
 	if epoch < 0 {
 		return false
@@ -64,9 +64,9 @@ func (h *epochHistory) truncateStart(start kafka.Offset) {
 }
 
 // end answers OffsetForLeaderEpoch (KIP-101, KIP-279): the largest epoch at or below the one asked
-// for and the offset where the next one begins, or logEnd for the latest. An epoch above the latest,
-// or below the oldest known, is not known here: kafka.NoLeaderEpoch, kafka.NoOffset; Kafka answers an
-// epoch below the oldest with that epoch itself and the oldest's start.
+// for and the offset where the next one begins, or logEnd for the latest. An epoch above the
+// latest, or below the oldest known, is not known here: kafka.NoLeaderEpoch, kafka.NoOffset; Kafka
+// answers an epoch below the oldest with that epoch itself and the oldest's start.
 func (h *epochHistory) end(
 	epoch kafka.LeaderEpoch, logEnd kafka.Offset,
 ) (kafka.LeaderEpoch, kafka.Offset) {

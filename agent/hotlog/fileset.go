@@ -18,8 +18,8 @@ const openFilesMax = 4096
 var errGone = errors.New("segment file is gone")
 
 // FileSet bounds the open files of all logs that share it. Descriptors in use are never closed, so
-// the bound may be passed by as many as are in use at once; idle ones are closed, the longest unused
-// first (by the clock algorithm), when a further one is opened.
+// the bound may be passed by as many as are in use at once; idle ones are closed, the longest
+// unused first (by the clock algorithm), when a further one is opened.
 //
 // Finding an open file costs two atomic operations and no lock.
 type FileSet struct {

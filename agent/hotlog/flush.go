@@ -122,8 +122,8 @@ type syncJob struct {
 	durable []byte // the checkpoint as of target
 }
 
-// sync makes everything up to the log end, as it is now, durable, and with checkpoint set writes that
-// down and reports the rolled segments. The caller holds workMu.
+// sync makes everything up to the log end, as it is now, durable, and with checkpoint set writes
+// that down and reports the rolled segments. The caller holds workMu.
 func (l *Log) sync(checkpoint bool) error {
 	if checkpoint {
 		l.spillIndexes()
@@ -274,9 +274,9 @@ func (l *Log) wakeWaiters() {
 	}
 }
 
-// OnFlushed calls fn once: with nil when everything below next is synced, inline if it is already, or
-// with what prevents it (ErrFailed, ErrClosed). It asks for a sync; appends that wait at the same
-// time share one. fn runs on the log's goroutine and must not block.
+// OnFlushed calls fn once: with nil when everything below next is synced, inline if it is already,
+// or with what prevents it (ErrFailed, ErrClosed). It asks for a sync; appends that wait at the
+// same time share one. fn runs on the log's goroutine and must not block.
 func (l *Log) OnFlushed(next kafka.Offset, fn func(error)) {
 	l.mu.Lock()
 	err := l.writableLocked()
@@ -307,8 +307,8 @@ func (l *Log) Sync(ctx context.Context) error {
 	}
 }
 
-// OnRolled sets the function called, on the log's goroutine or on Checkpoint's caller's, when Rolled
-// has grown; it must not close the log.
+// OnRolled sets the function called, on the log's goroutine or on Checkpoint's caller's, when
+// Rolled has grown; it must not close the log.
 func (l *Log) OnRolled(fn func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

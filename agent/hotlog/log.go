@@ -221,8 +221,8 @@ func (l *Log) EpochEnd(epoch kafka.LeaderEpoch) (kafka.LeaderEpoch, kafka.Offset
 }
 
 // AssignEpoch notes that a leader of this epoch appends from the log end offset on. ErrFenced when
-// the log has a higher one. It is kept in memory until a record carries it: an epoch without records
-// that a crash forgets is never led in again.
+// the log has a higher one. It is kept in memory until a record carries it: an epoch without
+// records that a crash forgets is never led in again.
 func (l *Log) AssignEpoch(epoch kafka.LeaderEpoch) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -78,7 +78,8 @@ func mustAppend(t testing.TB, l *Log, b []byte) Appended {
 func mustSync(t interface {
 	Helper()
 	Fatal(...any)
-}, l *Log) {
+}, l *Log,
+) {
 	t.Helper()
 	if err := l.Sync(context.Background()); err != nil {
 		t.Fatal(err)

@@ -324,9 +324,9 @@ func (m *machine) check(t *rapid.T) {
 	}
 }
 
-// V2: random operations, with a look at what a power loss leaves at random calls to the disk. Nothing
-// flushed is lost, nothing written is lost by a killed process, offsets stay dense, and bytes are
-// those that were appended.
+// V2: random operations, with a look at what a power loss leaves at random calls to the disk.
+// Nothing flushed is lost, nothing written is lost by a killed process, offsets stay dense, and
+// bytes are those that were appended.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := DefaultConfig()

@@ -71,8 +71,8 @@ func (p *producer) duplicateOf(b record.Batch) (batchSpan, bool) {
 	return batchSpan{}, false
 }
 
-// check says whether a client's data batch may be appended now, as Kafka's ProducerAppendInfo does: a
-// producer that is not known may begin at any sequence, since its state may have been lost to
+// check says whether a client's data batch may be appended now, as Kafka's ProducerAppendInfo does:
+// a producer that is not known may begin at any sequence, since its state may have been lost to
 // retention; a new epoch begins at 0; otherwise the sequence follows, 0 after 2^31-1.
 func (p *producer) check(b record.Batch) error {
 	epoch, first := b.ProducerEpoch(), b.BaseSequence()

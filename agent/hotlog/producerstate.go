@@ -18,9 +18,9 @@ func (l *Log) Producers() []segment.ProducerState {
 	return exportProducers(l.producers.all())
 }
 
-// ProducersAt is the producer state as of a rolled segment's NextOffset, which is the next segment's
-// base: from the snapshot written at the roll, or replayed where that is damaged. ErrNoSegment when
-// no segment begins there.
+// ProducersAt is the producer state as of a rolled segment's NextOffset, which is the next
+// segment's base: from the snapshot written at the roll, or replayed where that is damaged.
+// ErrNoSegment when no segment begins there.
 func (l *Log) ProducersAt(next kafka.Offset) ([]segment.ProducerState, error) {
 	all, err := l.producersAtBase(next)
 	if err != nil {

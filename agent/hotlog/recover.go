@@ -47,8 +47,8 @@ func (l *Log) list() (listing, error) {
 	return out, nil
 }
 
-// recover brings the log to the state that its directory proves. It runs alone, before anyone has the
-// log, and so takes no locks.
+// recover brings the log to the state that its directory proves. It runs alone, before anyone has
+// the log, and so takes no locks.
 func (l *Log) recover(opening Opening) error {
 	ls, err := l.list()
 	if err != nil {
@@ -257,8 +257,8 @@ func (l *Log) cutActiveFile(a *segmentInfo) (err error) {
 	return f.Sync()
 }
 
-// rebuild scans every segment, when no checkpoint can be believed. The producer state begins with the
-// snapshot at the oldest segment, or with what was sealed there.
+// rebuild scans every segment, when no checkpoint can be believed. The producer state begins with
+// the snapshot at the oldest segment, or with what was sealed there.
 func (l *Log) rebuild(ls listing, o Opening) error {
 	oldest := ls.logs[0]
 	l.deps.Logger.Warn("no usable checkpoint, scanning all segments",

@@ -8,7 +8,8 @@ import (
 	"github.com/varve-log/varve/kafka"
 )
 
-// Rolled lists the closed segments whose bytes, index and producer snapshot are synced, oldest first.
+// Rolled lists the closed segments whose bytes, index and producer snapshot are synced, oldest
+// first.
 func (l *Log) Rolled() []RolledSegment {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,9 +49,9 @@ func (l *Log) OpenSegment(base kafka.Offset) (SegmentFile, error) {
 }
 
 // Release deletes the rolled segments that end at or below an offset, oldest first, and moves the
-// local log start. The caller has seen to V6. Readers that are under way finish. Where a file cannot
-// be removed the error says so; the segment is gone from the log all the same, and the file at the
-// next open.
+// local log start. The caller has seen to V6. Readers that are under way finish. Where a file
+// cannot be removed the error says so; the segment is gone from the log all the same, and the file
+// at the next open.
 func (l *Log) Release(below kafka.Offset) (segments int, bytes int64, err error) {
 	l.workMu.Lock()
 	defer l.workMu.Unlock()
@@ -81,8 +82,8 @@ func (l *Log) Release(below kafka.Offset) (segments int, bytes int64, err error)
 	return n, bytes, err
 }
 
-// releaseFiles unlinks a segment. With sync set the removal is durable before the next one's, so that
-// a power loss leaves no hole in the log.
+// releaseFiles unlinks a segment. With sync set the removal is durable before the next one's, so
+// that a power loss leaves no hole in the log.
 func (l *Log) releaseFiles(s *hotSegment, sync bool) error {
 	err := l.files.remove(s)
 	err = firstError(err, removeIfThere(l.files.fs, l.files.path(s.base, snapshotSuffix)))

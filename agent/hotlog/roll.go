@@ -34,8 +34,8 @@ func (l *Log) waitedMs(info *segmentInfo, maxTimestamp kafka.Timestamp, nowMs in
 	return nowMs - info.firstAppendMs
 }
 
-// Roll closes the active segment, if it holds records, and begins a new one. Rolled lists the closed
-// one once it is synced.
+// Roll closes the active segment, if it holds records, and begins a new one. Rolled lists the
+// closed one once it is synced.
 func (l *Log) Roll() (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

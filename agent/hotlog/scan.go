@@ -11,8 +11,8 @@ import (
 	"github.com/varve-log/varve/kafka/record"
 )
 
-// scanChunk is how much a scan reads at once; a larger batch gets a buffer of its own for as long as
-// it lasts.
+// scanChunk is how much a scan reads at once; a larger batch gets a buffer of its own for as long
+// as it lasts.
 const scanChunk = 256 << 10
 
 // frameHeader is the part of a batch before what its length field counts.

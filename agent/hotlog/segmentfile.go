@@ -140,12 +140,6 @@ func (s *hotSegment) remember(next kafka.Offset, pos int64) {
 	s.reads[i].Store(rel<<32 | uint64(pos))
 }
 
-func (s *hotSegment) forgetReads() {
-	for i := range s.reads {
-		s.reads[i].Store(0)
-	}
-}
-
 // files opens what belongs to segments of one directory.
 type files struct {
 	fs   vfs.FS

@@ -9,8 +9,9 @@ import (
 	"github.com/varve-log/varve/kafka/record"
 )
 
-// OffsetForTime finds the first record on this disk, at or above the log start offset, whose timestamp
-// is at or after ts, and false when there is none. It is right whatever the order of timestamps.
+// OffsetForTime finds the first record on this disk, at or above the log start offset, whose
+// timestamp is at or after ts, and false when there is none. It is right whatever the order of
+// timestamps.
 func (l *Log) OffsetForTime(ts kafka.Timestamp) (kafka.Offset, kafka.Timestamp, bool, error) {
 	l.viewMu.RLock()
 	defer l.viewMu.RUnlock()

@@ -9,9 +9,9 @@ import (
 )
 
 // Truncate forgets everything from an offset on. Where it lies inside a batch the whole batch goes,
-// so that offsets stay dense: look at LogEndOffset afterwards. It is durable when it returns; a crash
-// before leaves the log as it was, or truncated. An offset at or above the log end changes nothing;
-// one below the local log start is ErrBelowLocalStart: Reset is for that.
+// so that offsets stay dense: look at LogEndOffset afterwards. It is durable when it returns; a
+// crash before leaves the log as it was, or truncated. An offset at or above the log end changes
+// nothing; one below the local log start is ErrBelowLocalStart: Reset is for that.
 func (l *Log) Truncate(to kafka.Offset) error {
 	l.workMu.Lock()
 	defer l.workMu.Unlock()
@@ -114,9 +114,9 @@ func (l *Log) Reset(o Opening) error {
 }
 
 // replaceLocked makes segs the log and removes the segments in gone; shortened, if not nil, is the
-// same file as the last of segs and is cut to its size. First a checkpoint says what the log will be
-// and that files are still to be cut to it (Open finishes that), then they are cut, then a checkpoint
-// says so. What fails on the way fails the log.
+// same file as the last of segs and is cut to its size. First a checkpoint says what the log will
+// be and that files are still to be cut to it (Open finishes that), then they are cut, then a
+// checkpoint says so. What fails on the way fails the log.
 func (l *Log) replaceLocked(segs, gone []*hotSegment, shortened *hotSegment) error {
 	before := l.bytes.Load()
 	active := segs[len(segs)-1]

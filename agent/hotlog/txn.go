@@ -73,11 +73,6 @@ func (t *txnTable) stable(highWatermark kafka.Offset) kafka.Offset {
 	return out
 }
 
-// anyUnsettled says that stable has more to do than undecided.
-func (t *txnTable) anyUnsettled() bool {
-	return slices.ContainsFunc(t.ended, func(e endedTxn) bool { return e.unsettled })
-}
-
 // abortedIn gives the aborted transactions that intersect a range, ascending by last.
 func (t *txnTable) abortedIn(r kafka.OffsetRange) []endedTxn {
 	from := sort.Search(len(t.ended), func(i int) bool { return t.ended[i].last >= r.Base })

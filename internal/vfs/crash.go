@@ -9,8 +9,9 @@ import (
 
 // CrashClone is one of the disks that a power loss may leave: what was synced is there; every name
 // that changed since its directory was synced may be the old or the new one; every page of a file
-// that changed since it was synced may hold the old bytes, the new ones, or a mix. The seed chooses;
-// equal seeds on equal file systems choose alike. Everything on the clone counts as synced.
+// that changed since it was synced may hold the old bytes, the new ones, or a mix. The seed
+// chooses; equal seeds on equal file systems choose alike. Everything on the clone counts as
+// synced.
 func (m *Mem) CrashClone(seed uint64) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -59,8 +59,8 @@ func (f *Faulty) Inject(fault Fault) {
 	f.faults = append(f.faults, &fault)
 }
 
-// SetRoom lets n more bytes be written before the disk is full; -1 lifts the limit. A write that does
-// not fit writes what fits and is ENOSPC.
+// SetRoom lets n more bytes be written before the disk is full; -1 lifts the limit. A write that
+// does not fit writes what fits and is ENOSPC.
 func (f *Faulty) SetRoom(n int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -15,8 +15,9 @@ import (
 // Mem is a file system in memory that knows what is synced, so that a test can lose power
 // (CrashClone) or kill the process (ProcessCrashClone) at any moment and look at what is left.
 //
-// The idea is that of cockroachdb/pebble's crashable MemFS. Two simplifications: a directory survives
-// as soon as it was made, and a file's size change and its bytes are lost or kept page by page.
+// The idea is that of cockroachdb/pebble's crashable MemFS. Two simplifications: a directory
+// survives as soon as it was made, and a file's size change and its bytes are lost or kept page by
+// page.
 type Mem struct {
 	mu sync.Mutex
 	// files and durable are directory entries: as seen, and as of the last SyncDir.

@@ -79,10 +79,10 @@ func ReadFile(fs FS, name string, maxBytes int64) (_ []byte, err error) {
 	return b, nil
 }
 
-// WriteFileAtomic replaces a file by way of a temporary name: whoever looks sees the old bytes or the
-// new ones. With durable set, the new ones are on disk, under their name, when it returns; without,
-// only a process crash is survived, not a power loss. After an error the old file is still there or
-// the new one is; a left-over has the suffix TempSuffix.
+// WriteFileAtomic replaces a file by way of a temporary name: whoever looks sees the old bytes or
+// the new ones. With durable set, the new ones are on disk, under their name, when it returns;
+// without, only a process crash is survived, not a power loss. After an error the old file is still
+// there or the new one is; a left-over has the suffix TempSuffix.
 func WriteFileAtomic(fs FS, name string, b []byte, durable bool) error {
 	temp := name + TempSuffix
 	if err := writeFile(fs, temp, b, durable); err != nil {
