@@ -12,7 +12,7 @@ var banned = []struct {
 	allowed   func(source) bool
 	why       string
 }{
-	{"time", "Sleep", never, "wait for the event, with testing/synctest, or on a timer with a context"},
+	{"time", "Sleep", inBubbles, "wait for the event, with testing/synctest, or on a timer with a context"},
 	{"os", "Exit", inCommands, "return an error: only a command's main ends the process"},
 	{"log", "", isTest, "log through the *slog.Logger that was passed in"},
 	{"fmt", "Println", inCommandsOrTests, "a library does not print"},
@@ -23,6 +23,9 @@ var banned = []struct {
 }
 
 func never(source) bool { return false }
+
+// inBubbles are tests under synthetic time, where sleeping costs nothing and orders goroutines.
+func inBubbles(s source) bool { return s.isTest() && importNames(s)["synctest"] }
 
 func isTest(s source) bool { return s.isTest() }
 
