@@ -11,8 +11,9 @@ const (
 	// ExpiredMax bounds the marks of moved log starts; beyond it the newest two are merged, which only
 	// delays deletion.
 	ExpiredMax = 64
-	// RetiredMax bounds the list of replaced objects.
-	RetiredMax = 1024
+	// RetiredMax bounds the list of replaced pages. While it is full, for want of a sweep, spills
+	// write small pages rather than replace one.
+	RetiredMax = 256
 	// EpochsMax bounds the epoch history; beyond it the oldest epochs are forgotten.
 	EpochsMax = 1024
 	// TailHardMax bounds the tail when verification does not get on.
