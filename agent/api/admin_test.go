@@ -16,54 +16,92 @@ func text(s *string) string {
 	return *s
 }
 
+// creation is an edit of a good topic, and what it is answered with.
+type creation struct {
+	edit edit
+	want code
+	text string
+}
+
+type edit = func(r *kmsg.CreateTopicsRequestTopic)
+
+func assign(replicas ...[]int32) edit {
+	return func(r *kmsg.CreateTopicsRequestTopic) {
+		r.NumPartitions, r.ReplicationFactor = -1, -1
+		for i, ids := range replicas {
+			a := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
+			a.Partition, a.Replicas = int32(i), ids
+			r.ReplicaAssignment = append(r.ReplicaAssignment, a)
+		}
+	}
+}
+
+func config(name string, value *string) edit {
+	return func(r *kmsg.CreateTopicsRequestTopic) {
+		c := kmsg.NewCreateTopicsRequestTopicConfig()
+		c.Name, c.Value = name, value
+		r.Configs = append(r.Configs, c)
+	}
+}
+
+func creations() map[string]creation {
+	s := kmsg.StringPtr
+	return map[string]creation{
+		"good": {func(*kmsg.CreateTopicsRequestTopic) {}, 0, ""},
+		"defaults": {
+			func(r *kmsg.CreateTopicsRequestTopic) { r.NumPartitions, r.ReplicationFactor = -1, -1 }, 0, "",
+		},
+		"factor 2": {
+			func(r *kmsg.CreateTopicsRequestTopic) { r.ReplicationFactor = 2 }, 38,
+			"Unable to replicate the partition 2 time(s)",
+		},
+		"factor 0": {
+			func(r *kmsg.CreateTopicsRequestTopic) { r.ReplicationFactor = 0 }, 38,
+			"larger than 0, or -1",
+		},
+		"none": {
+			func(r *kmsg.CreateTopicsRequestTopic) { r.NumPartitions = 0 }, 37,
+			"invalid non-positive value",
+		},
+		"many": {
+			func(r *kmsg.CreateTopicsRequestTopic) { r.NumPartitions = 200000 }, 44,
+			"Excessively large",
+		},
+		"exists": {
+			func(r *kmsg.CreateTopicsRequestTopic) { r.Topic = "exists" }, 36,
+			"Topic 'exists' already exists.",
+		},
+		"empty name": {
+			func(r *kmsg.CreateTopicsRequestTopic) { r.Topic = "" }, 17,
+			"the empty string is not allowed",
+		},
+		"blank": {
+			func(r *kmsg.CreateTopicsRequestTopic) { r.Topic = "a b" }, 17,
+			"contains one or more characters",
+		},
+		"assigned": {assign([]int32{1}, []int32{1}), 0, ""},
+		"unknown":  {assign([]int32{7}), 39, "broker 7, but no such broker is registered"},
+		"twice":    {assign([]int32{1, 1}), 39, "the broker 1 more than once"},
+		"empty":    {assign([]int32{}), 39, "an empty replica list"},
+		"config":   {config("segment.ms", s("5")), 0, ""},
+		"bad config": {
+			config("segment.ms", s("0")), 40,
+			"Invalid value 0 for configuration segment.ms: Value must be at least 1",
+		},
+		"null": {
+			config("segment.ms", nil), 40, "Null value not supported for topic configs: segment.ms",
+		},
+		"nosuch":  {config("nosuch", s("1")), 40, "Unknown topic config name: nosuch"},
+		"compact": {config("cleanup.policy", s("compact")), 40, "not supported yet"},
+	}
+}
+
 // The codes and sentences are those of Apache Kafka 4.3.1.
 func TestCreateTopicsRefusals(t *testing.T) {
 	f := newFake()
 	f.create(t, "exists", 1)
 	c := dial(t, serveFake(t, f))
-	type edit = func(r *kmsg.CreateTopicsRequestTopic)
-	assign := func(replicas ...[]int32) edit {
-		return func(r *kmsg.CreateTopicsRequestTopic) {
-			r.NumPartitions, r.ReplicationFactor = -1, -1
-			for i, ids := range replicas {
-				a := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
-				a.Partition, a.Replicas = int32(i), ids
-				r.ReplicaAssignment = append(r.ReplicaAssignment, a)
-			}
-		}
-	}
-	config := func(name string, value *string) edit {
-		return func(r *kmsg.CreateTopicsRequestTopic) {
-			c := kmsg.NewCreateTopicsRequestTopicConfig()
-			c.Name, c.Value = name, value
-			r.Configs = append(r.Configs, c)
-		}
-	}
-	s := kmsg.StringPtr
-	for name, x := range map[string]struct {
-		edit edit
-		want code
-		text string
-	}{
-		"good":       {func(*kmsg.CreateTopicsRequestTopic) {}, 0, ""},
-		"defaults":   {func(r *kmsg.CreateTopicsRequestTopic) { r.NumPartitions, r.ReplicationFactor = -1, -1 }, 0, ""},
-		"factor 2":   {func(r *kmsg.CreateTopicsRequestTopic) { r.ReplicationFactor = 2 }, 38, "Unable to replicate the partition 2 time(s)"},
-		"factor 0":   {func(r *kmsg.CreateTopicsRequestTopic) { r.ReplicationFactor = 0 }, 38, "larger than 0, or -1"},
-		"none":       {func(r *kmsg.CreateTopicsRequestTopic) { r.NumPartitions = 0 }, 37, "invalid non-positive value"},
-		"many":       {func(r *kmsg.CreateTopicsRequestTopic) { r.NumPartitions = 200000 }, 44, "Excessively large"},
-		"exists":     {func(r *kmsg.CreateTopicsRequestTopic) { r.Topic = "exists" }, 36, "Topic 'exists' already exists."},
-		"empty name": {func(r *kmsg.CreateTopicsRequestTopic) { r.Topic = "" }, 17, "the empty string is not allowed"},
-		"blank":      {func(r *kmsg.CreateTopicsRequestTopic) { r.Topic = "a b" }, 17, "contains one or more characters"},
-		"assigned":   {assign([]int32{1}, []int32{1}), 0, ""},
-		"unknown":    {assign([]int32{7}), 39, "broker 7, but no such broker is registered"},
-		"twice":      {assign([]int32{1, 1}), 39, "the broker 1 more than once"},
-		"empty":      {assign([]int32{}), 39, "an empty replica list"},
-		"config":     {config("segment.ms", s("5")), 0, ""},
-		"bad config": {config("segment.ms", s("0")), 40, "Invalid value 0 for configuration segment.ms: Value must be at least 1"},
-		"null":       {config("segment.ms", nil), 40, "Null value not supported for topic configs: segment.ms"},
-		"nosuch":     {config("nosuch", s("1")), 40, "Unknown topic config name: nosuch"},
-		"compact":    {config("cleanup.policy", s("compact")), 40, "not supported yet"},
-	} {
+	for name, x := range creations() {
 		r := kmsg.NewPtrCreateTopicsRequest()
 		r.ValidateOnly = true
 		topic := kmsg.NewCreateTopicsRequestTopic()
@@ -183,7 +221,10 @@ func TestIncrementalAlterConfigs(t *testing.T) {
 	}{
 		{topic, "t", "segment.bytes", s("5"), 0, 40, "Value must be at least 1048576"},
 		{topic, "t", "segment.bytes", s("5000000"), 0, 0, ""},
-		{topic, "t", "segment.bytes", s("5000000"), 2, 40, "Can't APPEND to key segment.bytes because its type is not LIST."},
+		{
+			topic, "t", "segment.bytes", s("5000000"), 2, 40,
+			"Can't APPEND to key segment.bytes because its type is not LIST.",
+		},
 		{topic, "t", "segment.bytes", nil, 0, 42, "Null value not supported for : segment.bytes"},
 		{topic, "t", "segment.bytes", nil, 1, 0, ""},
 		{topic, "t", "nosuch", nil, 1, 0, ""},
@@ -197,7 +238,10 @@ func TestIncrementalAlterConfigs(t *testing.T) {
 		{topic, "t", "retention.ms", s("60000"), 0, 0, ""},
 		{agent, "1", "log.segment.bytes", s("5000000"), 0, 0, ""},
 		{agent, "", "log.retention.ms", s("5"), 0, 0, ""},
-		{agent, "1", "num.partitions", s("5"), 0, 42, "Cannot update these configs dynamically: [num.partitions]"},
+		{
+			agent, "1", "num.partitions", s("5"), 0, 42,
+			"Cannot update these configs dynamically: [num.partitions]",
+		},
 		{agent, "x", "log.retention.ms", s("5"), 0, 42, "must be an integer"},
 		{agent, "7", "log.retention.ms", s("5"), 0, 42, "Unexpected broker id"},
 		{kmsg.ConfigResourceTypeBrokerLogger, "1", "root", s("INFO"), 0, 42, "cannot be altered"},
@@ -210,7 +254,8 @@ func TestIncrementalAlterConfigs(t *testing.T) {
 		}
 	}
 	configs := f.byName["t"].Configs
-	if len(configs) != 2 || configs["retention.ms"] != "60000" || configs["cleanup.policy"] != "delete" {
+	if len(configs) != 2 || configs["retention.ms"] != "60000" ||
+		configs["cleanup.policy"] != "delete" {
 		t.Errorf("configs %v", configs)
 	}
 	if f.configs.Dynamic["log.segment.bytes"] != "5000000" ||
@@ -252,7 +297,8 @@ func TestDescribeConfigs(t *testing.T) {
 		s.ConfigType != kmsg.ConfigTypeInt {
 		t.Errorf("segment.bytes: %+v", s)
 	}
-	if d := topic["retention.ms"]; d.Source != kmsg.ConfigSourceDefaultConfig || text(d.Value) != "604800000" {
+	if d := topic["retention.ms"]; d.Source != kmsg.ConfigSourceDefaultConfig ||
+		text(d.Value) != "604800000" {
 		t.Errorf("retention.ms: %+v", d)
 	}
 	_, agent := describe(kmsg.ConfigResourceTypeBroker, "1")

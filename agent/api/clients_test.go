@@ -48,7 +48,8 @@ func TestFranzGo(t *testing.T) {
 	}
 }
 
-// TestFranzGoTransactionFails: a transactional producer learns at once that there are no transactions.
+// TestFranzGoTransactionFails: a transactional producer learns at once that there are no
+// transactions.
 func TestFranzGoTransactionFails(t *testing.T) {
 	addr := serveFake(t, newFake())
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -65,7 +66,8 @@ func TestFranzGoTransactionFails(t *testing.T) {
 	}
 }
 
-// TestKcat is an old client: librdkafka 2.0.2 stops compressing where Produce below 3 is not offered.
+// TestKcat is an old client: librdkafka 2.0.2 stops compressing where Produce below 3 is not
+// offered.
 func TestKcat(t *testing.T) {
 	kcat, err := exec.LookPath("kcat")
 	if err != nil {

@@ -4,9 +4,11 @@
 //
 // The broker calls Handler.Handle on a connection's reading goroutine, in the order of the
 // requests. Produce appends there and then, so a connection's appends keep their order; its
-// answer may come later (acks=all). A fetch that has to wait and every request that may wait for
-// the bucket go on in a goroutine of their own, of which the broker bounds the number per
-// connection.
+// answer may come later (acks=all). A fetch that has to wait, or needs the bucket, goes on in a
+// goroutine of its own, of which the broker bounds the number per connection; its records are
+// read when its answer is due. All other requests are answered before the next one of their
+// connection is read, as Kafka does, though they may wait for the bucket: each such wait has a
+// bound in time.
 //
 // What the handlers need of the agent is the Backend interface in backend.go.
 //

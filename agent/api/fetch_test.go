@@ -30,17 +30,38 @@ func TestFetchErrors(t *testing.T) {
 		edit func(q *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition)
 		want code
 	}{
-		"good":        {func(*kmsg.FetchRequest, *kmsg.FetchRequestTopicPartition) {}, codeNone},
-		"at the end":  {func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.FetchOffset = 3 }, 0},
-		"below":       {func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.FetchOffset = 0 }, 1},
-		"above":       {func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.FetchOffset = 4 }, 1},
-		"negative":    {func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.FetchOffset = -9 }, 1},
-		"partition":   {func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.Partition = 9 }, 3},
-		"epoch":       {func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.CurrentLeaderEpoch = 3 }, 0},
-		"old epoch":   {func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.CurrentLeaderEpoch = 2 }, 74},
-		"new epoch":   {func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.CurrentLeaderEpoch = 4 }, 75},
-		"topic":       {func(q *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) { q.Topics[0].Topic = "x" }, 3},
-		"no longer t": {func(q *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) { q.Topics[0].Topic = "" }, 3},
+		"good": {func(*kmsg.FetchRequest, *kmsg.FetchRequestTopicPartition) {}, codeNone},
+		"at the end": {
+			func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.FetchOffset = 3 }, 0,
+		},
+		"below": {
+			func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.FetchOffset = 0 }, 1,
+		},
+		"above": {
+			func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.FetchOffset = 4 }, 1,
+		},
+		"negative": {
+			func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.FetchOffset = -9 },
+			1,
+		},
+		"partition": {
+			func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.Partition = 9 }, 3,
+		},
+		"epoch": {
+			func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.CurrentLeaderEpoch = 3 }, 0,
+		},
+		"old epoch": {
+			func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.CurrentLeaderEpoch = 2 }, 74,
+		},
+		"new epoch": {
+			func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.CurrentLeaderEpoch = 4 }, 75,
+		},
+		"topic": {
+			func(q *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) { q.Topics[0].Topic = "x" }, 3,
+		},
+		"no longer t": {
+			func(q *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) { q.Topics[0].Topic = "" }, 3,
+		},
 	} {
 		q := fetchRequest(topic, 0, 1)
 		x.edit(q, &q.Topics[0].Partitions[0])

@@ -42,9 +42,9 @@ func (l *pipeListener) Close() error {
 
 func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
-// FuzzRequest sends one frame of any API with an arbitrary body to a backend with a topic "t" of two
-// partitions. It is answered in a form that its version can be decoded from, or the connection is
-// closed; the handler never panics.
+// FuzzRequest sends one frame of any API with an arbitrary body to a backend with a topic "t" of
+// two partitions. It is answered in a form that its version can be decoded from, or the
+// connection is closed; the handler never panics.
 func FuzzRequest(f *testing.F) {
 	seed := newFake()
 	topic := seed.create(f, "t", 2)

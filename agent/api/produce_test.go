@@ -23,14 +23,17 @@ func sealed(b record.Batch, edit func(b []byte)) []byte {
 	return b
 }
 
-func TestProduceRefusals(t *testing.T) {
-	f := newFake()
-	f.agents = append(f.agents, Agent{ID: 2, Host: "other", Port: 7})
-	topic := f.create(t, "t", 1, "max.message.bytes", "500")
-	f.create(t, "before", 1, "message.timestamp.before.max.ms", "1000")
-	f.create(t, "elsewhere", 1)
-	f.byName["elsewhere"].Partitions[0].Leader = 2
-	c := dial(t, serveFake(t, f))
+// refusal is what a produce of some records is answered with.
+type refusal struct {
+	topic   *Topic
+	records []byte
+	version int16
+	acks    int16
+	want    code
+}
+
+func refusals(t *testing.T, f *fake) map[string]refusal {
+	topic := f.byName["t"]
 	good := batchOf(t, now(), "a", "b")
 	zstd, err := func() (record.Batch, error) {
 		b := record.NewBuilder(record.Zstd)
@@ -43,42 +46,58 @@ func TestProduceRefusals(t *testing.T) {
 	attributes := func(v uint16) []byte {
 		return sealed(good, func(b []byte) { binary.BigEndian.PutUint16(b[21:], v) })
 	}
-	for name, x := range map[string]struct {
-		topic   *Topic
-		records []byte
-		version int16
-		acks    int16
-		want    code
-	}{
-		"good":             {topic, good, 9, 1, codeNone},
-		"two batches":      {topic, append(slices.Clone(good), good...), 9, 1, codeInvalidRecord},
-		"no batch":         {topic, []byte{}, 9, 1, codeInvalidRecord},
-		"null":             {topic, nil, 9, 1, codeInvalidRecord},
-		"cut short":        {topic, good[:len(good)-1], 9, 1, codeCorrupt},
-		"zeros":            {topic, make([]byte, 80), 9, 1, codeInvalidRecord},
-		"old magic":        {topic, sealed(good, func(b []byte) { b[16] = 1 }), 9, 1, codeInvalidRecord},
-		"flipped bit":      {topic, append(slices.Clone(good[:70]), good[70]^1), 9, 1, codeCorrupt},
-		"crc":              {topic, flip(good, 65), 9, 1, codeCorrupt},
-		"too large":        {topic, batchOf(t, now(), string(make([]byte, 600))), 9, 1, codeTooLarge},
-		"acks 2":           {topic, good, 9, 2, codeInvalidAcks},
-		"control batch":    {topic, attributes(0x20), 9, 1, codeInvalidRecord},
-		"unknown bits":     {topic, attributes(0x400), 9, 1, codeInvalidRecord},
-		"append time":      {topic, attributes(8), 9, 1, codeBadTimestamp},
-		"zstd before 7":    {topic, zstd, 6, 1, codeNoCodec},
-		"zstd":             {topic, zstd, 7, 1, codeNone},
-		"claims gzip":      {topic, attributes(1), 9, 1, codeInvalidRecord},
-		"count":            {topic, sealed(good, func(b []byte) { b[60] = 3 }), 9, 1, codeInvalidRecord},
-		"offset delta":     {topic, sealed(good, func(b []byte) { b[64] = 4 }), 9, 1, codeInvalidRecord},
-		"ahead":            {topic, batchOf(t, now()+7200_000, "a"), 9, 1, codeBadTimestamp},
-		"long ago":         {f.byName["before"], batchOf(t, 5, "a"), 9, 1, codeBadTimestamp},
-		"no topic":         {&Topic{Name: "nosuch"}, good, 9, 1, codeUnknownTopic},
-		"no topic id":      {&Topic{ID: kafka.TopicID{9}}, good, 13, 1, codeUnknownTopicID},
-		"not leader":       {f.byName["elsewhere"], good, 12, 1, codeNotLeader},
-		"not leader, old":  {f.byName["elsewhere"], good, 3, -1, codeNotLeader},
-		"topic id":         {topic, good, 13, -1, codeNone},
-		"transaction":      {topic, transactional(t), 9, 1, codeTxnState},
-		"without a record": {topic, sealed(good, func(b []byte) { b[26], b[60] = 255, 0 }), 9, 1, 87},
-	} {
+	return map[string]refusal{
+		"good":        {topic, good, 9, 1, codeNone},
+		"two batches": {topic, append(slices.Clone(good), good...), 9, 1, codeInvalidRecord},
+		"no batch":    {topic, []byte{}, 9, 1, codeInvalidRecord},
+		"null":        {topic, nil, 9, 1, codeInvalidRecord},
+		"cut short":   {topic, good[:len(good)-1], 9, 1, codeCorrupt},
+		"zeros":       {topic, make([]byte, 80), 9, 1, codeInvalidRecord},
+		"old magic": {
+			topic, sealed(good, func(b []byte) { b[16] = 1 }), 9, 1, codeInvalidRecord,
+		},
+		"flipped bit": {topic, append(slices.Clone(good[:70]), good[70]^1), 9, 1, codeCorrupt},
+		"crc":         {topic, flip(good, 65), 9, 1, codeCorrupt},
+		"too large": {
+			topic, batchOf(t, now(), string(make([]byte, 600))), 9, 1, codeTooLarge,
+		},
+		"acks 2":        {topic, good, 9, 2, codeInvalidAcks},
+		"control batch": {topic, attributes(0x20), 9, 1, codeInvalidRecord},
+		"unknown bits":  {topic, attributes(0x400), 9, 1, codeInvalidRecord},
+		"append time":   {topic, attributes(8), 9, 1, codeBadTimestamp},
+		"zstd before 7": {topic, zstd, 6, 1, codeNoCodec},
+		"zstd":          {topic, zstd, 7, 1, codeNone},
+		"claims gzip":   {topic, attributes(1), 9, 1, codeInvalidRecord},
+		"count": {
+			topic, sealed(good, func(b []byte) { b[60] = 3 }), 9, 1, codeInvalidRecord,
+		},
+		"offset delta": {
+			topic, sealed(good, func(b []byte) { b[64] = 4 }), 9, 1, codeInvalidRecord,
+		},
+		"ahead":           {topic, batchOf(t, now()+7200_000, "a"), 9, 1, codeBadTimestamp},
+		"long ago":        {f.byName["before"], batchOf(t, 5, "a"), 9, 1, codeBadTimestamp},
+		"no topic":        {&Topic{Name: "nosuch"}, good, 9, 1, codeUnknownTopic},
+		"no topic id":     {&Topic{ID: kafka.TopicID{9}}, good, 13, 1, codeUnknownTopicID},
+		"not leader":      {f.byName["elsewhere"], good, 12, 1, codeNotLeader},
+		"not leader, old": {f.byName["elsewhere"], good, 3, -1, codeNotLeader},
+		"topic id":        {topic, good, 13, -1, codeNone},
+		"transaction":     {topic, transactional(t), 9, 1, codeTxnState},
+		"without a record": {
+			topic, sealed(good, func(b []byte) { b[26], b[60] = 255, 0 }), 9, 1, 87,
+		},
+	}
+}
+
+func TestProduceRefusals(t *testing.T) {
+	f := newFake()
+	f.agents = append(f.agents, Agent{ID: 2, Host: "other", Port: 7})
+	topic := f.create(t, "t", 1, "max.message.bytes", "500")
+	f.create(t, "before", 1, "message.timestamp.before.max.ms", "1000")
+	f.create(t, "elsewhere", 1)
+	f.byName["elsewhere"].Partitions[0].Leader = 2
+	c := dial(t, serveFake(t, f))
+	good := batchOf(t, now(), "a", "b")
+	for name, x := range refusals(t, f) {
 		r := ask[*kmsg.ProduceResponse](c, produceRequest(x.topic, 0, x.acks, x.records), x.version)
 		p := r.Topics[0].Partitions[0]
 		if p.ErrorCode != x.want {
@@ -126,7 +145,8 @@ func TestProduceErrorsOfTheLog(t *testing.T) {
 	c := dial(t, serveFake(t, f))
 	for err, want := range map[error]code{
 		ErrOutOfOrderSequence: 45, ErrDuplicateSequence: 46, ErrInvalidProducerEpoch: 47,
-		ErrUnknownProducerID: 59, ErrDiskFull: 56, ErrStorage: 56, ErrNotLeader: 6, ErrNotEnoughReplicas: 19,
+		ErrUnknownProducerID: 59, ErrDiskFull: 56, ErrStorage: 56, ErrNotLeader: 6,
+		ErrNotEnoughReplicas: 19,
 	} {
 		f.partition("t").failWith = err
 		r := ask[*kmsg.ProduceResponse](c, produceRequest(topic, 0, -1, batchOf(t, now(), "v")), 9)
@@ -150,7 +170,8 @@ func TestLogAppendTime(t *testing.T) {
 	}
 }
 
-// TestAcksAllPipelined: the next append does not wait for the ack before it; answers keep the order.
+// TestAcksAllPipelined: the next append does not wait for the ack before it; answers keep the
+// order.
 func TestAcksAllPipelined(t *testing.T) {
 	f := newFake()
 	f.held = true

@@ -173,7 +173,9 @@ func batchOf(t testing.TB, ts kafka.Timestamp, values ...string) record.Batch {
 }
 
 // produceRequest holds one batch for one partition.
-func produceRequest(topic *Topic, partition int32, acks int16, records []byte) *kmsg.ProduceRequest {
+func produceRequest(
+	topic *Topic, partition int32, acks int16, records []byte,
+) *kmsg.ProduceRequest {
 	r := kmsg.NewPtrProduceRequest()
 	r.Acks, r.TimeoutMillis = acks, 5000
 	t := kmsg.NewProduceRequestTopic()

@@ -38,7 +38,9 @@ func (h *Handler) topicValues(t *Topic) []value {
 		}
 		if s.AgentName != "" {
 			v.addAgent(s.AgentName, agent)
-			v.add(s.AgentName, s.Default, kmsg.ConfigSourceDefaultConfig)
+			if a, ok := settings.AgentSetting(s.AgentName); ok && a.Default != "" {
+				v.add(a.Name, a.Default, kmsg.ConfigSourceDefaultConfig)
+			}
 		}
 		out = append(out, v.settle())
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -11,17 +12,28 @@ import (
 	"github.com/varve-log/varve/kafka"
 )
 
-// probes give for each key a request that succeeds on a topic, and a check of its answer.
-func probes(topic *Topic, batch []byte) map[int16]func(version int16) (
-	kmsg.Request, func(kmsg.Response) error,
-) {
-	type probe = func(version int16) (kmsg.Request, func(kmsg.Response) error)
-	check := func(got, want any) error {
-		if got != want {
-			return fmt.Errorf("got %v, want %v", got, want)
-		}
-		return nil
+// probe gives a request that succeeds on a topic, and a check of its answer.
+type probe func(version int16) (kmsg.Request, func(kmsg.Response) error)
+
+func check(got, want any) error {
+	if got != want {
+		return fmt.Errorf("got %v, want %v", got, want)
 	}
+	return nil
+}
+
+// probes has one for each key.
+func probes(topic *Topic, batch []byte) map[int16]probe {
+	all := make(map[int16]probe)
+	for _, some := range []map[int16]probe{
+		recordProbes(topic, batch), clusterProbes(topic), topicProbes(topic), configProbes(topic),
+	} {
+		maps.Copy(all, some)
+	}
+	return all
+}
+
+func recordProbes(topic *Topic, batch []byte) map[int16]probe {
 	return map[int16]probe{
 		0: func(int16) (kmsg.Request, func(kmsg.Response) error) {
 			return produceRequest(topic, 0, -1, batch), func(r kmsg.Response) error {
@@ -47,6 +59,11 @@ func probes(topic *Topic, batch []byte) map[int16]func(version int16) (
 				return check(fmt.Sprint(p.ErrorCode, p.Offset), "0 0")
 			}
 		},
+	}
+}
+
+func clusterProbes(topic *Topic) map[int16]probe {
+	return map[int16]probe{
 		3: func(int16) (kmsg.Request, func(kmsg.Response) error) {
 			req := kmsg.NewPtrMetadataRequest()
 			t := kmsg.NewMetadataRequestTopic()
@@ -78,6 +95,11 @@ func probes(topic *Topic, batch []byte) map[int16]func(version int16) (
 				return check(fmt.Sprint(a.ErrorCode, len(a.ApiKeys)), "0 16")
 			}
 		},
+	}
+}
+
+func topicProbes(topic *Topic) map[int16]probe {
+	return map[int16]probe{
 		19: func(v int16) (kmsg.Request, func(kmsg.Response) error) {
 			req := kmsg.NewPtrCreateTopicsRequest()
 			t := kmsg.NewCreateTopicsRequestTopic()
@@ -115,6 +137,11 @@ func probes(topic *Topic, batch []byte) map[int16]func(version int16) (
 				return check(fmt.Sprint(i.ErrorCode, i.ProducerID > 4000, i.ProducerEpoch), "0 true 0")
 			}
 		},
+	}
+}
+
+func configProbes(topic *Topic) map[int16]probe {
+	return map[int16]probe{
 		23: func(int16) (kmsg.Request, func(kmsg.Response) error) {
 			req := kmsg.NewPtrOffsetForLeaderEpochRequest()
 			t := kmsg.NewOffsetForLeaderEpochRequestTopic()
@@ -197,8 +224,8 @@ func TestEveryVersionAdvertisedWorks(t *testing.T) {
 			if e.key == 0 && v < producedFrom {
 				continue
 			}
-			req, check := probe(v)
-			if err := check(c.receive(req, c.send(req, v))); err != nil {
+			req, ok := probe(v)
+			if err := ok(c.receive(req, c.send(req, v))); err != nil {
 				t.Errorf("%s version %d: %v", kmsg.NameForKey(e.key), v, err)
 			}
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/varve-log/varve/kafka/record"
 )
 
-// walk checks the records of an uncompressed batch as checkRecords does. record.Iterator would do, but
-// builds every record; at 100 bytes a record that is most of what a produce costs.
+// walk checks the records of an uncompressed batch as checkRecords does. record.Iterator would
+// do, but builds every record; at 100 bytes a record that is most of what a produce costs.
 type walk struct {
 	base      kafka.Timestamp
 	low, high kafka.Timestamp // accepted timestamps
@@ -55,8 +55,8 @@ func badTimestamp(ts kafka.Timestamp, i int64, low, high kafka.Timestamp) fault 
 		"range. The timestamp should be within [%d, %d]", ts, i, low, high)}
 }
 
-// varint reads a zigzag varint at a position and gives the next position, which is negative, here and
-// in all that follows, when there is none.
+// varint reads a zigzag varint at a position and gives the next position, which is negative, here
+// and in all that follows, when there is none.
 func varint(b []byte, at int) (v int64, next int) {
 	if uint(at) < uint(len(b)) && b[at] < 0x80 {
 		u := b[at]

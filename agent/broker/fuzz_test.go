@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// FuzzFrame sends arbitrary bytes in arbitrary pieces. Whatever they are, every whole and valid frame
-// is answered, the connection ends with its bytes, and no buffer or budget is left behind.
+// FuzzFrame sends arbitrary bytes in arbitrary pieces. Whatever they are, every whole and valid
+// frame is answered, the connection ends with its bytes, and no buffer or budget is left behind.
 func FuzzFrame(f *testing.F) {
 	f.Add(frame(0, 1, 1, "e"), byte(3))
 	f.Add(append(frame(0, 1, 1, "g"), frame(0, 2, 2, "\x00e")...), byte(255))

@@ -105,7 +105,8 @@ func TestSlowReaderIsBounded(t *testing.T) {
 	})
 }
 
-// TestRequestBytesAreBounded: frames wait for the budget, in order, and one that gets none is closed.
+// TestRequestBytesAreBounded: frames wait for the budget, in order, and one that gets none is
+// closed.
 func TestRequestBytesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEcho()
