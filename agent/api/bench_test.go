@@ -166,3 +166,39 @@ func BenchmarkCheck(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFetch is raw fetches of 1 MiB, one after the other.
+func BenchmarkFetch(b *testing.B) {
+	f := newFake()
+	topic := f.create(b, "t", 1)
+	batch := batchOf(b, now(), string(make([]byte, 1<<20-100)))
+	if _, err := f.partition("t").Append(batch, AppendOptions{}); err != nil {
+		b.Fatal(err)
+	}
+	c, err := net.Dial("tcp", serveFake(b, f))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	req := fetchRequest(topic, 0, 0)
+	req.SetVersion(12)
+	frame := kmsg.NewRequestFormatter().AppendRequest(nil, req, 1)
+	buf := make([]byte, 2<<20)
+	b.ReportAllocs()
+	used, total := cpu(), 0
+	for b.Loop() {
+		if _, err := c.Write(frame); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadFull(c, buf[:4]); err != nil {
+			b.Fatal(err)
+		}
+		n := int(binary.BigEndian.Uint32(buf))
+		if _, err := io.ReadFull(c, buf[:n]); err != nil {
+			b.Fatal(err)
+		}
+		total += n
+	}
+	b.SetBytes(int64(total / b.N))
+	b.ReportMetric((cpu()-used).Seconds()/(float64(total)/1e9), "cpu-s/GB")
+}
