@@ -31,7 +31,7 @@ func Run(ctx context.Context, src table.Source, statement string, w io.Writer, o
 		o.Format = output.Table
 	}
 	o.Limits.CountPruned = o.Limits.CountPruned || o.Explain
-	db, err := duck.Open(ctx, src, o.Limits)
+	db, err := duck.Open(src, o.Limits)
 	if err != nil {
 		return rep, err
 	}

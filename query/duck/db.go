@@ -3,7 +3,6 @@
 package duck
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime/cgo"
@@ -27,7 +26,7 @@ type DB struct {
 }
 
 // Open starts a DuckDB over src, which stays open when the DB is closed.
-func Open(_ context.Context, src table.Source, o Options) (*DB, error) {
+func Open(src table.Source, o Options) (*DB, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err

@@ -74,7 +74,7 @@ func flights(t testing.TB, codec record.Codec) (*tabletest.Source, []row) {
 
 func open(t testing.TB, src table.Source) *DB {
 	t.Helper()
-	db, err := Open(t.Context(), src, Options{MemoryBytes: 256 << 20, Threads: 2, CountPruned: true})
+	db, err := Open(src, Options{MemoryBytes: 256 << 20, Threads: 2, CountPruned: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,12 +13,12 @@ import (
 // A sort of more than the memory limit spills into the temporary directory, sandbox or not; without
 // one it fails with DuckDB's sentence.
 func TestSpill(t *testing.T) {
-	const sorted = "SELECT sum(n) FROM (SELECT row_number() OVER (ORDER BY hash(range)) AS n, repeat('x', 100) AS pad " +
-		"FROM range(1500000)) WHERE length(pad) = 100"
+	const sorted = "SELECT sum(n) FROM (SELECT row_number() OVER (ORDER BY hash(range)) AS n, " +
+		"repeat('x', 100) AS pad FROM range(1500000)) WHERE length(pad) = 100"
 	dir := t.TempDir()
 	for _, temp := range []string{dir, ""} {
 		o := Options{MemoryBytes: 64 << 20, Threads: 1, TempDir: temp}
-		db, err := Open(t.Context(), tabletest.New(), o)
+		db, err := Open(tabletest.New(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestSpill(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	for _, o := range []Options{{MemoryBytes: 1}, {Threads: -1}, {TempBytes: -1}} {
-		if _, err := Open(t.Context(), tabletest.New(), o); err == nil {
+		if _, err := Open(tabletest.New(), o); err == nil {
 			t.Errorf("%+v was taken", o)
 		}
 	}

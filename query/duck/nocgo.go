@@ -17,7 +17,7 @@ type DB struct{}
 type Result struct{}
 
 // Open returns ErrNeedsCgo.
-func Open(context.Context, table.Source, Options) (*DB, error) { return nil, ErrNeedsCgo }
+func Open(table.Source, Options) (*DB, error) { return nil, ErrNeedsCgo }
 
 // Query returns ErrNeedsCgo.
 func (d *DB) Query(context.Context, string) (*Result, error) { return nil, ErrNeedsCgo }
