@@ -13,9 +13,15 @@ const (
 	timeEntrySize   = 8
 	epochEntrySize  = 12
 	abortedSize     = 32
+	// producerBatchSize is that of one batch of a producer.
+	producerBatchSize = 32
 )
 
-const metaHasControl uint32 = 1
+// Flags of the meta section.
+const (
+	metaHasControl uint32 = 1 << iota
+	metaHasGaps
+)
 
 func encodeMeta(m Meta) []byte {
 	be := binary.BigEndian
@@ -32,6 +38,9 @@ func encodeMeta(m Meta) []byte {
 	if m.HasControl {
 		flags |= metaHasControl
 	}
+	if m.HasGaps {
+		flags |= metaHasGaps
+	}
 	b = be.AppendUint32(b, flags)
 	b = be.AppendUint32(b, uint32(len(m.Cluster)))
 	return append(b, m.Cluster...)
@@ -45,9 +54,11 @@ func decodeMeta(b []byte) (Meta, error) {
 	m.BaseOffset, m.NextOffset = d.offset(), d.offset()
 	m.Records, m.Batches = d.int64(), d.int64()
 	m.MinTimestamp, m.MaxTimestamp = kafka.Timestamp(d.int64()), kafka.Timestamp(d.int64())
-	m.HasControl = uint32(d.int32())&metaHasControl != 0
+	flags := uint32(d.int32())
+	m.HasControl, m.HasGaps = flags&metaHasControl != 0, flags&metaHasGaps != 0
 	m.Cluster = string(d.take(int(d.int32())))
-	if d.bad || m.BaseOffset < 0 || m.NextOffset < m.BaseOffset || m.Records < 0 || m.Batches < 0 {
+	if d.bad || m.BaseOffset < 0 || m.NextOffset < m.BaseOffset || m.Records < 0 || m.Batches < 0 ||
+		m.MinTimestamp < kafka.NoTimestamp || m.MaxTimestamp < m.MinTimestamp {
 		return Meta{}, fmt.Errorf("%w: impossible meta section of %d bytes", ErrCorrupt, len(b))
 	}
 	return m, nil
@@ -69,7 +80,12 @@ func decodeEpochs(b []byte) ([]kafka.EpochStart, error) {
 	d := decoder{b: b}
 	out := make([]kafka.EpochStart, 0, len(b)/epochEntrySize)
 	for len(d.b) > 0 {
-		out = append(out, kafka.EpochStart{Epoch: kafka.LeaderEpoch(d.int32()), StartOffset: d.offset()})
+		e := kafka.EpochStart{Epoch: kafka.LeaderEpoch(d.int32()), StartOffset: d.offset()}
+		if n := len(out); n > 0 && (e.Epoch <= out[n-1].Epoch || e.StartOffset < out[n-1].StartOffset) {
+			return nil, fmt.Errorf("%w: epoch %d from offset %d follows epoch %d from %d", ErrCorrupt,
+				e.Epoch, e.StartOffset, out[n-1].Epoch, out[n-1].StartOffset)
+		}
+		out = append(out, e)
 	}
 	return out, nil
 }
@@ -126,9 +142,9 @@ func encodeProducers(producers []ProducerState) []byte {
 	return b
 }
 
-func decodeProducers(b []byte) ([]ProducerState, error) {
+// eachProducer decodes the producer section one by one; keep may be nil.
+func eachProducer(b []byte, keep func(ProducerState)) error {
 	d := decoder{b: b}
-	var out []ProducerState
 	for len(d.b) > 0 && !d.bad {
 		p := ProducerState{ProducerID: kafka.ProducerID(d.int64()), Epoch: d.int16()}
 		batches := int(d.int16())
@@ -137,20 +153,25 @@ func decodeProducers(b []byte) ([]ProducerState, error) {
 		p.CoordinatorEpoch = d.int32()
 		d.int32() // reserved
 		if batches < 0 || batches > producerBatchesMax {
-			return nil, fmt.Errorf("%w: producer %d with %d batches", ErrCorrupt, p.ProducerID, batches)
+			return fmt.Errorf("%w: producer %d with %d batches", ErrCorrupt, p.ProducerID, batches)
+		}
+		raw := decoder{b: d.take(batches * producerBatchSize)}
+		if keep == nil || d.bad {
+			continue
 		}
 		for range batches {
 			p.Batches = append(p.Batches, ProducerBatch{
-				FirstSequence: d.int32(), LastSequence: d.int32(),
-				BaseOffset: d.offset(), LastOffset: d.offset(), Timestamp: kafka.Timestamp(d.int64()),
+				FirstSequence: raw.int32(), LastSequence: raw.int32(),
+				BaseOffset: raw.offset(), LastOffset: raw.offset(),
+				Timestamp: kafka.Timestamp(raw.int64()),
 			})
 		}
-		out = append(out, p)
+		keep(p)
 	}
 	if d.bad {
-		return nil, fmt.Errorf("%w: producer section of %d bytes is cut short", ErrCorrupt, len(b))
+		return fmt.Errorf("%w: producer section of %d bytes is cut short", ErrCorrupt, len(b))
 	}
-	return out, nil
+	return nil
 }
 
 // decoder reads big-endian fields; the first that is not there sets bad and all after it are zero.

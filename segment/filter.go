@@ -24,16 +24,17 @@ type filterBuilder struct {
 	full   bool
 }
 
-func (f *filterBuilder) add(key []byte) {
+// add never fails; the error is for scan.onKey.
+func (f *filterBuilder) add(key []byte) error {
 	if len(f.hashes) >= filterKeysMax {
 		f.full = true
-		return
+		return nil
 	}
 	h := xxhash.Sum64(key)
-	if n := len(f.hashes); n > 0 && f.hashes[n-1] == h {
-		return
+	if n := len(f.hashes); n == 0 || f.hashes[n-1] != h {
+		f.hashes = append(f.hashes, h)
 	}
-	f.hashes = append(f.hashes, h)
+	return nil
 }
 
 // encode gives the number of bits, the number of probes and the bits; no bits mean "anything".

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -13,7 +14,7 @@ import (
 type Footer struct {
 	meta      Meta
 	aborted   []AbortedTxn
-	producers []ProducerState
+	producers []byte
 	offsets   []byte
 	times     []byte
 	blocks    []byte
@@ -22,7 +23,7 @@ type Footer struct {
 }
 
 // ParseFooter parses the last bytes of an object of objectSize bytes. When tail is too short to hold
-// the footer, need is how many of the last bytes it takes, and the footer is nil. The footer keeps tail.
+// the footer, need is how many of the last bytes it takes, and the footer is nil. The footer does not keep tail.
 //
 // Errors: ErrCorrupt, ErrFormat.
 func ParseFooter(tail []byte, objectSize int64) (f *Footer, need int64, err error) {
@@ -39,16 +40,21 @@ func ParseFooter(tail []byte, objectSize int64) (f *Footer, need int64, err erro
 	if int64(len(tail)) < t.footerBytes {
 		return nil, t.footerBytes, nil
 	}
-	sections, err := sectionsOf(tail[int64(len(tail))-t.footerBytes:], t)
+	sections, err := sectionsOf(bytes.Clone(tail[int64(len(tail))-t.footerBytes:]), t)
 	if err != nil {
 		return nil, 0, err
 	}
-	f, err = newFooter(sections, t)
-	return f, 0, err
+	if f, err = newFooter(sections, t); err != nil {
+		return nil, 0, err
+	}
+	return f, 0, nil
 }
 
 func newFooter(sections map[kind][]byte, t trailer) (*Footer, error) {
-	f := &Footer{offsets: sections[kindOffsetIndex], times: sections[kindTimeIndex]}
+	f := &Footer{
+		offsets: sections[kindOffsetIndex], times: sections[kindTimeIndex],
+		producers: sections[kindProducers],
+	}
 	var err error
 	if f.meta, err = decodeMeta(sections[kindMeta]); err != nil {
 		return nil, err
@@ -61,7 +67,7 @@ func newFooter(sections map[kind][]byte, t trailer) (*Footer, error) {
 	if f.aborted, err = decodeAborted(sections[kindAborted]); err != nil {
 		return nil, err
 	}
-	if f.producers, err = decodeProducers(sections[kindProducers]); err != nil {
+	if err := eachProducer(f.producers, nil); err != nil {
 		return nil, err
 	}
 	if raw, there := sections[kindKeyFilter]; there {
@@ -90,14 +96,20 @@ func (f *Footer) takeBlocks(b []byte) error {
 	return nil
 }
 
-// checkIndex holds the index against the data: ascending, within, and the two of one length.
+// checkIndex holds the index against the data: ascending, from the start, within, and the two of one
+// length.
 func (f *Footer) checkIndex() error {
-	n := len(f.offsets) / offsetEntrySize
+	n := f.entries()
 	if len(f.offsets)%offsetEntrySize != 0 || len(f.times) != n*timeEntrySize {
 		return fmt.Errorf("%w: index sections of %d and %d bytes", ErrCorrupt, len(f.offsets), len(f.times))
 	}
 	if (n == 0) != (f.meta.DataBytes == 0) {
 		return fmt.Errorf("%w: %d index entries for %d bytes", ErrCorrupt, n, f.meta.DataBytes)
+	}
+	if n > 0 {
+		if _, first := f.entry(0); first != 0 {
+			return fmt.Errorf("%w: the first index entry is at %d", ErrCorrupt, first)
+		}
 	}
 	lastOffset, lastPosition := int64(-1), int64(-1)
 	for i := range n {
@@ -105,9 +117,19 @@ func (f *Footer) checkIndex() error {
 		if int64(o) <= lastOffset || p <= lastPosition || o >= f.meta.NextOffset || p >= f.meta.DataBytes {
 			return fmt.Errorf("%w: index entry %d is offset %d at %d", ErrCorrupt, i, o, p)
 		}
+		if i > 0 && f.time(i) < f.time(i-1) {
+			return fmt.Errorf("%w: time index entry %d goes back to %d", ErrCorrupt, i, f.time(i))
+		}
 		lastOffset, lastPosition = int64(o), p
 	}
 	return nil
+}
+
+func (f *Footer) entries() int { return len(f.offsets) / offsetEntrySize }
+
+// time is the largest timestamp of the data up to the next index entry.
+func (f *Footer) time(i int) kafka.Timestamp {
+	return kafka.Timestamp(binary.BigEndian.Uint64(f.times[i*timeEntrySize:]))
 }
 
 func (f *Footer) entry(i int) (kafka.Offset, int64) {
@@ -125,8 +147,15 @@ func (f *Footer) Epochs() []kafka.EpochStart { return f.meta.Epochs }
 // Aborted are all aborted transactions that intersect the segment.
 func (f *Footer) Aborted() []AbortedTxn { return f.aborted }
 
-// Producers is the producer state as of the segment's next offset.
-func (f *Footer) Producers() []ProducerState { return f.producers }
+// Producers decodes the producer state as of the segment's next offset. It costs memory in proportion:
+// the footer itself holds it encoded, for few readers want it.
+func (f *Footer) Producers() []ProducerState {
+	var out []ProducerState
+	if err := eachProducer(f.producers, func(p ProducerState) { out = append(out, p) }); err != nil {
+		panic("segment: producer section that was checked: " + err.Error())
+	}
+	return out
+}
 
 // BlockBytes is the size of a checksummed block; the last one may be shorter.
 func (f *Footer) BlockBytes() int64 { return f.blockSize }
@@ -137,7 +166,7 @@ func (f *Footer) MayContainKey(key []byte) bool { return f.filter.mayContain(key
 // Lookup gives the position of an indexed batch at or before offset o: reading on from there finds the
 // batch that holds o. Below the segment it is 0.
 func (f *Footer) Lookup(o kafka.Offset) int64 {
-	n := len(f.offsets) / offsetEntrySize
+	n := f.entries()
 	i := sort.Search(n, func(i int) bool { at, _ := f.entry(i); return at > o })
 	if i == 0 {
 		return 0
@@ -149,7 +178,7 @@ func (f *Footer) Lookup(o kafka.Offset) int64 {
 // LookupAfter gives the first indexed batch whose position is at or above a position: its base offset
 // and position. Where there is none, the segment's next offset and the end of its data.
 func (f *Footer) LookupAfter(position int64) (kafka.Offset, int64) {
-	n := len(f.offsets) / offsetEntrySize
+	n := f.entries()
 	i := sort.Search(n, func(i int) bool { _, at := f.entry(i); return at >= position })
 	if i == n {
 		return f.meta.NextOffset, f.meta.DataBytes
@@ -160,9 +189,9 @@ func (f *Footer) LookupAfter(position int64) (kafka.Offset, int64) {
 // LookupTime gives a position from which reading on finds the first record with a timestamp of ts or
 // later; no such record lies before it. False when no record of the segment is that late.
 func (f *Footer) LookupTime(ts kafka.Timestamp) (position int64, ok bool) {
-	n := len(f.times) / timeEntrySize
+	n := f.entries()
 	i := sort.Search(n, func(i int) bool {
-		return kafka.Timestamp(binary.BigEndian.Uint64(f.times[i*timeEntrySize:])) >= ts
+		return f.time(i) >= ts
 	})
 	if i == n {
 		return 0, false

@@ -129,7 +129,7 @@ func sectionsOf(footer []byte, t trailer) (map[kind][]byte, error) {
 		if crc32.Checksum(payload, castagnoli) != be.Uint32(e[12:]) {
 			return nil, fmt.Errorf("%w: section %d fails its CRC32C", ErrCorrupt, k)
 		}
-		if k > kindBlocks && flags&flagCritical != 0 {
+		if (k == 0 || k > kindBlocks) && flags&flagCritical != 0 {
 			return nil, fmt.Errorf("%w: section %d", ErrFormat, k)
 		}
 		if _, twice := out[k]; twice {

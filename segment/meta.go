@@ -21,8 +21,10 @@ type Meta struct {
 	// Records counts records, without control records; Batches all record batches.
 	Records int64
 	Batches int64
-	// MinTimestamp and MaxTimestamp bound the timestamps of the records; kafka.NoTimestamp where no
-	// record has one. MinTimestamp is never above the true one.
+	// MinTimestamp and MaxTimestamp bound the timestamps of the records, control records excluded.
+	// MinTimestamp is kafka.NoTimestamp where it is not known: a record has no timestamp, or Seal did
+	// not look; such a segment may hold any timestamp up to MaxTimestamp. MaxTimestamp is
+	// kafka.NoTimestamp where no record has one.
 	MinTimestamp kafka.Timestamp
 	MaxTimestamp kafka.Timestamp
 	// DataBytes is the size of the record batches, FooterBytes that of all that follows.
@@ -32,6 +34,8 @@ type Meta struct {
 	FormatVersion uint16
 	// HasControl says that control batches are among the batches.
 	HasControl bool
+	// HasGaps says that offsets are missing, before, between or in batches.
+	HasGaps bool
 	// Epochs are the leader epochs of the records, the first covering the base offset.
 	Epochs []kafka.EpochStart
 	// Cluster is the id of the cluster that sealed it.

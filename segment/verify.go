@@ -1,10 +1,15 @@
 package segment
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"sort"
+
+	"github.com/varve-log/varve/kafka"
+	"github.com/varve-log/varve/kafka/record"
 )
 
 // Report is what Verify found of a whole object.
@@ -14,74 +19,137 @@ type Report struct {
 	CRC32C uint32
 }
 
-// Verify reads a whole object: trailer, every section, every block, every batch, and whether the footer
-// is the one that its data gives. Memory is bounded by the footer and one batch.
+// Verify reads a whole object once: trailer, every section, every block, every batch, and whether all
+// that the footer says of the data is so: meta, both indexes, epochs, block checksums, key filter.
+// Memory is bounded by the footer and one batch.
 //
 // Errors: ErrCorrupt, ErrFormat, and errors of r as they are.
 func Verify(r io.ReaderAt, size int64) (Report, error) {
-	f, err := ReadFooter(r, size)
+	raw, f, err := readFooter(r, size)
 	if err != nil {
 		return Report{}, err
 	}
 	m := f.Meta()
-	data := io.NewSectionReader(r, 0, m.DataBytes)
-	s, err := Seal(data, m.DataBytes, m.ID, WriteOptions{
-		BlockBytes: int(f.blockSize), SkipRecordTimes: true, Epochs: m.Epochs, Cluster: m.Cluster,
+	s := newScan(m.ID, m.DataBytes, WriteOptions{
+		BlockBytes: int(f.blockSize), IndexIntervalBytes: int(f.blockSize), Gaps: m.HasGaps,
+		SkipRecordTimes: m.MinTimestamp == kafka.NoTimestamp, Epochs: m.Epochs, Cluster: m.Cluster,
 	})
-	if err != nil {
+	c := claims{f: f, scan: s}
+	s.onBatch = c.batch
+	if f.filter != nil {
+		s.onKey = c.key
+	}
+	if err := s.run(r); err != nil {
 		return Report{Meta: m}, err
 	}
-	if err := sameAs(f, s); err != nil {
-		return Report{Meta: m}, err
-	}
-	footer := make([]byte, m.FooterBytes)
-	if _, err := r.ReadAt(footer, m.DataBytes); err != nil && !errors.Is(err, io.EOF) {
-		return Report{Meta: m}, fmt.Errorf("read footer: %w", err)
-	}
-	dataCRC, err := checksumOf(data)
-	return Report{Meta: m, CRC32C: crc32.Update(dataCRC, castagnoli, footer)}, err
+	return Report{Meta: m, CRC32C: crc32.Update(s.crc, castagnoli, raw)}, c.end()
 }
 
-// ReadFooter reads and parses the footer of an object, in one read in the usual case.
-func ReadFooter(r io.ReaderAt, size int64) (*Footer, error) {
-	const guess = 64 << 10
-	for want := min(guess, size); ; {
-		tail := make([]byte, want)
-		if n, err := r.ReadAt(tail, size-want); n < len(tail) {
-			return nil, fmt.Errorf("read the last %d bytes: %w", want, err)
-		}
-		f, need, err := ParseFooter(tail, size)
-		if err != nil || f != nil {
-			return f, err
-		}
-		if need <= want || need > size {
-			return nil, fmt.Errorf("%w: footer of %d bytes in an object of %d", ErrCorrupt, need, size)
-		}
-		want = need
-	}
+// claims holds what a footer says against the batches as they pass.
+type claims struct {
+	f     *Footer
+	scan  *scan
+	entry int // of the index, that comes next
 }
 
-// sameAs holds what the footer says against what its data gives.
-func sameAs(f *Footer, s *Sealed) error {
-	m, g := f.Meta(), s.Meta
-	if m.NextOffset < g.NextOffset || m.Records != g.Records || m.Batches != g.Batches ||
-		m.MaxTimestamp != g.MaxTimestamp || m.HasControl != g.HasControl {
-		return fmt.Errorf("%w: the footer describes %+v, the data is %+v", ErrCorrupt, m, g)
+// batch is called before the scan takes the batch in.
+func (c *claims) batch(b record.Batch, at int64) error {
+	if want, ok := epochAt(c.f.meta.Epochs, b.BaseOffset()); !ok || want != b.LeaderEpoch() {
+		return fmt.Errorf("offset %d has leader epoch %d, the footer says %d",
+			b.BaseOffset(), b.LeaderEpoch(), want)
 	}
-	got, _, err := ParseFooter(s.Footer, s.Size())
-	if err != nil {
-		return err
+	if c.entry == c.f.entries() {
+		return nil
 	}
-	if string(got.blocks) != string(f.blocks) {
-		return fmt.Errorf("%w: block checksums do not fit the data", ErrCorrupt)
+	o, position := c.f.entry(c.entry)
+	switch {
+	case position > at:
+		return nil
+	case position < at || o != b.BaseOffset():
+		return fmt.Errorf("index entry %d is offset %d at %d; offset %d is at %d",
+			c.entry, o, position, b.BaseOffset(), at)
+	}
+	c.entry++
+	return c.time()
+}
+
+// time checks the time index's entry for the data between the last two index entries.
+func (c *claims) time() error {
+	if i := c.entry - 2; i >= 0 && c.f.time(i) != c.scan.meta.MaxTimestamp {
+		return fmt.Errorf("time index entry %d says %d, the records say %d",
+			i, c.f.time(i), c.scan.meta.MaxTimestamp)
 	}
 	return nil
 }
 
-func checksumOf(r io.Reader) (uint32, error) {
-	h := crc32.New(castagnoli)
-	if _, err := io.Copy(h, r); err != nil {
-		return 0, fmt.Errorf("read data: %w", err)
+func (c *claims) key(key []byte) error {
+	if !c.f.filter.mayContain(key) {
+		return fmt.Errorf("the key filter denies key %q", key)
 	}
-	return h.Sum32(), nil
+	return nil
+}
+
+// end compares what only the whole data tells.
+func (c *claims) end() error {
+	if c.entry != c.f.entries() {
+		return fmt.Errorf("%w: index entry %d of %d is at no batch", ErrCorrupt, c.entry, c.f.entries())
+	}
+	c.entry++
+	if err := c.time(); err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	m, g := c.f.Meta(), c.scan.meta
+	if m.NextOffset != g.NextOffset || m.Records != g.Records || m.Batches != g.Batches ||
+		m.MinTimestamp != g.MinTimestamp || m.MaxTimestamp != g.MaxTimestamp ||
+		m.HasControl != g.HasControl || m.HasGaps != g.HasGaps {
+		return fmt.Errorf("%w: the footer describes %+v, the data is %+v", ErrCorrupt, m, g)
+	}
+	for i := range len(c.scan.blocks) / 4 {
+		want := binary.BigEndian.Uint32(c.f.blocks[i*4:])
+		if got := binary.BigEndian.Uint32(c.scan.blocks[i*4:]); got != want {
+			return fmt.Errorf("%w: block %d has CRC32C %08x, want %08x", ErrCorrupt, i, got, want)
+		}
+	}
+	return nil
+}
+
+// epochAt is the leader epoch that covers an offset.
+func epochAt(epochs []kafka.EpochStart, o kafka.Offset) (epoch kafka.LeaderEpoch, ok bool) {
+	i := sort.Search(len(epochs), func(i int) bool { return epochs[i].StartOffset > o })
+	if i == 0 {
+		return kafka.NoLeaderEpoch, false
+	}
+	return epochs[i-1].Epoch, true
+}
+
+// ReadFooter reads and parses the footer of an object, in one read in the usual case.
+//
+// Errors: ErrCorrupt, ErrFormat, and errors of r as they are.
+func ReadFooter(r io.ReaderAt, size int64) (*Footer, error) {
+	_, f, err := readFooter(r, size)
+	return f, err
+}
+
+func readFooter(r io.ReaderAt, size int64) (raw []byte, f *Footer, err error) {
+	const guess = 64 << 10
+	for want := min(guess, size); ; {
+		tail := make([]byte, want)
+		if n, err := r.ReadAt(tail, size-want); n < len(tail) {
+			if err == nil || errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, nil, fmt.Errorf("read the last %d bytes: %w", want, err)
+		}
+		f, need, err := ParseFooter(tail, size)
+		if err != nil {
+			return nil, nil, err
+		}
+		if f != nil {
+			return tail[want-f.meta.FooterBytes:], f, nil
+		}
+		if need <= want || need > size {
+			return nil, nil, fmt.Errorf("%w: footer of %d bytes in an object of %d", ErrCorrupt, need, size)
+		}
+		want = need
+	}
 }
