@@ -214,7 +214,7 @@ func (p *produce) append(t *Topic, part *producedPart, records []byte) {
 // appendFault translates an append's error and logs what an operator should know.
 func (h *Handler) appendFault(t *Topic, partition int32, err error) fault {
 	f := faultOf(err)
-	if f.code == codeUnknown || errors.Is(err, ErrStorage) || errors.Is(err, ErrDiskFull) {
+	if troubling(f.code) && h.appendLog.allow(time.Now()) {
 		h.log.Warn("append failed", "topic", t.Name, "partition", partition, "err", err)
 	}
 	return f

@@ -276,8 +276,10 @@ func (f *fetch) readOne(ctx context.Context, p *fetchPart) {
 			return // no records this time: the client asks again, and the cache goes on filling
 		}
 		p.code = codeOf(err)
-		f.h.log.Warn("fetch failed", "partition", p.req.Partition,
-			"base_offset", p.req.FetchOffset, "err", err)
+		if troubling(p.code) && f.h.fetchLog.allow(time.Now()) {
+			f.h.log.Warn("fetch failed", "partition", p.req.Partition,
+				"base_offset", p.req.FetchOffset, "err", err)
+		}
 		return
 	}
 	p.data = data

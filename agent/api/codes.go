@@ -101,6 +101,12 @@ func codeOf(err error) code {
 	return codeUnknown
 }
 
+// troubling reports whether an operator should know of a partition answered with a code: the
+// fault is the agent's, its disk's or the bucket's.
+func troubling(c code) bool {
+	return c == codeUnknown || c == codeCorrupt || c == kerr.KafkaStorageError.Code
+}
+
 // fault is a code with a sentence, for refusals that the handlers decide on themselves.
 type fault struct {
 	code    code

@@ -22,6 +22,8 @@ type Handler struct {
 	metrics     *Metrics
 	fetchBudget *semaphore.Weighted // bytes of fetch answers (V10)
 	produces    sync.Pool           // of *produce
+	appendLog   limiter
+	fetchLog    limiter
 	endpoints   []endpoint
 	byKey       map[int16]*endpoint
 }
