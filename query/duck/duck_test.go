@@ -24,6 +24,7 @@ const (
 	testRecords    = 50 // of a batch
 	testStart      = 978307200000
 	hour           = 3600_000
+	thirdDay       = testStart + 2*24*hour
 )
 
 // row is what the tests expect of one record.
@@ -129,60 +130,62 @@ func one(t testing.TB, db *DB, statement string) string {
 	return lines[0]
 }
 
+// filterCases are predicates with what they admit and how many segments they leave to read.
+var filterCases = []struct {
+	where string
+	want  func(r row) bool
+	read  int64 // segments
+}{
+	{"true", func(row) bool { return true }, 40},
+	{"partition = 2", func(r row) bool { return r.partition == 2 }, 8},
+	{
+		"partition IN (1, 3) AND \"offset\" < 10",
+		func(r row) bool { return (r.partition == 1 || r.partition == 3) && r.offset < 10 }, 2,
+	},
+	{
+		"\"offset\" BETWEEN 149 AND 150",
+		func(r row) bool { return r.offset >= 149 && r.offset <= 150 }, 10,
+	},
+	{
+		"\"offset\" > 149 AND \"offset\" <= 151",
+		func(r row) bool { return r.offset > 149 && r.offset <= 151 }, 5,
+	},
+	{
+		"5 > \"offset\" OR \"offset\" >= 1199",
+		func(r row) bool { return 5 > r.offset || r.offset >= 1199 }, 10,
+	},
+	{
+		"timestamp >= '2001-01-03' AND timestamp < '2001-01-04'",
+		func(r row) bool { return r.ts >= thirdDay && r.ts < thirdDay+24*hour }, 5,
+	},
+	{
+		"timestamp < TIMESTAMP '2001-01-01 03:00:00'",
+		func(r row) bool { return r.ts < testStart+3*hour }, 5,
+	},
+	{"timestamp > now()", func(row) bool { return false }, 0},
+	{"timestamp < now() - INTERVAL 1 DAY", func(row) bool { return true }, 40},
+	{"key = 'ATL'::BLOB", func(r row) bool { return r.key == "ATL" }, 40},
+	{
+		"(value->>'origin') = 'ATL' AND partition = 0",
+		func(r row) bool { return r.key == "ATL" && r.partition == 0 }, 8,
+	},
+	{
+		"(value->>'delay')::INT > 100 OR partition = 0",
+		func(r row) bool { return r.delay > 100 || r.partition == 0 }, 40,
+	},
+	{"NOT (partition = 0)", func(r row) bool { return r.partition != 0 }, 40},
+	{
+		"partition <> 0 AND \"offset\" = 3",
+		func(r row) bool { return r.partition != 0 && r.offset == 3 }, 5,
+	},
+	{"partition = 1 AND partition = 2", func(row) bool { return false }, 0},
+	{"timestamp IS NULL", func(row) bool { return false }, 40},
+}
+
 func TestFilterCounts(t *testing.T) {
 	src, rows := flights(t, record.Snappy)
 	db := open(t, src)
-	week := int64(testStart + 2*24*hour)
-	for _, c := range []struct {
-		where string
-		want  func(r row) bool
-		read  int64 // segments
-	}{
-		{"true", func(row) bool { return true }, 40},
-		{"partition = 2", func(r row) bool { return r.partition == 2 }, 8},
-		{
-			"partition IN (1, 3) AND \"offset\" < 10",
-			func(r row) bool { return (r.partition == 1 || r.partition == 3) && r.offset < 10 }, 2,
-		},
-		{
-			"\"offset\" BETWEEN 149 AND 150",
-			func(r row) bool { return r.offset >= 149 && r.offset <= 150 }, 10,
-		},
-		{
-			"\"offset\" > 149 AND \"offset\" <= 151",
-			func(r row) bool { return r.offset > 149 && r.offset <= 151 }, 5,
-		},
-		{
-			"5 > \"offset\" OR \"offset\" >= 1199",
-			func(r row) bool { return 5 > r.offset || r.offset >= 1199 }, 10,
-		},
-		{
-			"timestamp >= '2001-01-03' AND timestamp < '2001-01-04'",
-			func(r row) bool { return r.ts >= week && r.ts < week+24*hour }, 5,
-		},
-		{
-			"timestamp < TIMESTAMP '2001-01-01 03:00:00'",
-			func(r row) bool { return r.ts < testStart+3*hour }, 5,
-		},
-		{"timestamp > now()", func(row) bool { return false }, 0},
-		{"timestamp < now() - INTERVAL 1 DAY", func(row) bool { return true }, 40},
-		{"key = 'ATL'::BLOB", func(r row) bool { return r.key == "ATL" }, 40},
-		{
-			"(value->>'origin') = 'ATL' AND partition = 0",
-			func(r row) bool { return r.key == "ATL" && r.partition == 0 }, 8,
-		},
-		{
-			"(value->>'delay')::INT > 100 OR partition = 0",
-			func(r row) bool { return r.delay > 100 || r.partition == 0 }, 40,
-		},
-		{"NOT (partition = 0)", func(r row) bool { return r.partition != 0 }, 40},
-		{
-			"partition <> 0 AND \"offset\" = 3",
-			func(r row) bool { return r.partition != 0 && r.offset == 3 }, 5,
-		},
-		{"partition = 1 AND partition = 2", func(row) bool { return false }, 0},
-		{"timestamp IS NULL", func(row) bool { return false }, 40},
-	} {
+	for _, c := range filterCases {
 		want := 0
 		for _, r := range rows {
 			if c.want(r) {
