@@ -202,6 +202,8 @@ func (f *fetch) await(ctx context.Context) error {
 		select {
 		case <-woken:
 		case <-timer.C:
+		case <-f.r.Stopping():
+			return nil // with what there is, so that a stop need not wait
 		case <-ctx.Done():
 			return ctx.Err()
 		}

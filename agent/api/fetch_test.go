@@ -205,3 +205,24 @@ func TestFetchCold(t *testing.T) {
 	}
 	c.receive(w, behind)
 }
+
+// TestFetchEndsWithTheServer: a shutdown does not wait for long polls.
+func TestFetchEndsWithTheServer(t *testing.T) {
+	f := newFake()
+	topic := f.create(t, "t", 1)
+	s, addr := startBroker(t, f, f)
+	c, p := dial(t, addr), f.partition("t")
+	q := fetchRequest(topic, 0, 0)
+	q.MaxWaitMillis = 60_000
+	id := c.send(q, 11)
+	waitFor(t, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.subscribers) == 1
+	})
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	c.receive(q, id)
+	c.expectClosed()
+}

@@ -27,12 +27,18 @@ func serveFake(t testing.TB, f *fake) (addr string) {
 // serveBackend starts a broker over a backend and tells f its port.
 func serveBackend(t testing.TB, b Backend, f *fake) (addr string) {
 	t.Helper()
+	_, addr = startBroker(t, b, f)
+	return addr
+}
+
+func startBroker(t testing.TB, b Backend, f *fake) (s *broker.Server, addr string) {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	h, err := New(b, DefaultConfig(), log, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := broker.New(h, broker.DefaultConfig(), log, nil)
+	s, err = broker.New(h, broker.DefaultConfig(), log, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +59,7 @@ func serveBackend(t testing.TB, b Backend, f *fake) (addr string) {
 			t.Error(err)
 		}
 	})
-	return l.Addr().String()
+	return s, l.Addr().String()
 }
 
 // wireClient speaks the protocol without a client library's opinions.

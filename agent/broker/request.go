@@ -51,6 +51,10 @@ func (r *Request) API() *API { return r.api }
 // RemoteAddr is the client's address.
 func (r *Request) RemoteAddr() net.Addr { return r.conn.nc.RemoteAddr() }
 
+// Stopping is closed when the server begins to shut down: a request that waits for something that
+// may never come is to be answered then.
+func (r *Request) Stopping() <-chan struct{} { return r.conn.s.stop }
+
 // Begin starts an answer: the returned bytes hold the frame size and the response header, and the
 // handler appends the body.
 func (r *Request) Begin() []byte {

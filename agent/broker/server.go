@@ -25,6 +25,7 @@ type Server struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	stopping atomic.Bool
+	stop     chan struct{} // closed when stopping is set
 	wg       sync.WaitGroup // connections, their writers, the sweeper
 
 	mu        sync.Mutex
@@ -43,7 +44,7 @@ func New(h Handler, cfg Config, log *slog.Logger, reg prometheus.Registerer) (*S
 		cfg: cfg, handler: h, log: log, apis: newAPITable(apis),
 		metrics: NewMetrics(reg, apis), budget: newBudget(cfg.RequestBytesMax), epoch: time.Now(),
 		listeners: make(map[net.Listener]struct{}), conns: make(map[*conn]string),
-		perIP: make(map[string]int),
+		perIP: make(map[string]int), stop: make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.wg.Go(s.sweep)
@@ -162,7 +163,9 @@ func (s *Server) Close() error {
 func (s *Server) stopAccepting() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stopping.Store(true)
+	if !s.stopping.Swap(true) {
+		close(s.stop)
+	}
 	for l := range s.listeners {
 		_ = l.Close()
 		delete(s.listeners, l)
