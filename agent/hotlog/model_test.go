@@ -107,10 +107,14 @@ type spyFile struct {
 	spy func()
 }
 
-func (f spyFile) WriteAt(p []byte, off int64) (int, error) { f.spy(); return f.File.WriteAt(p, off) }
-func (f spyFile) Sync() error                              { f.spy(); return f.File.Sync() }
-func (f spyFile) SyncData() error                          { f.spy(); return f.File.SyncData() }
-func (f spyFile) Truncate(n int64) error                   { f.spy(); return f.File.Truncate(n) }
+func (f spyFile) WriteAt(p []byte, off int64) (int, error) {
+	f.spy()
+	return f.File.WriteAt(p, off)
+}
+
+func (f spyFile) Sync() error            { f.spy(); return f.File.Sync() }
+func (f spyFile) SyncData() error        { f.spy(); return f.File.SyncData() }
+func (f spyFile) Truncate(n int64) error { f.spy(); return f.File.Truncate(n) }
 
 // machine drives a log and its model.
 type machine struct {
