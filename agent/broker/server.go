@@ -25,7 +25,7 @@ type Server struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	stopping atomic.Bool
-	stop     chan struct{} // closed when stopping is set
+	stop     chan struct{}  // closed when stopping is set
 	wg       sync.WaitGroup // connections, their writers, the sweeper
 
 	mu        sync.Mutex
