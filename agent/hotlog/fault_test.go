@@ -304,3 +304,43 @@ func TestConcurrentUse(t *testing.T) {
 	close(done)
 	readers.Wait()
 }
+
+// Reads that find a damaged index while appends add entries to it: the index once got entries out
+// of order, and readers skipped batches.
+func TestIndexIsMadeAgainBesideAppends(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.IndexIntervalBytes = 0
+	l := testLog(t, vfs.NewMem(), cfg, Deps{})
+	for range 3000 {
+		mustAppend(t, l, batchOf(t, 1, 1, "x"))
+	}
+	s := l.view.Load().segs[0]
+	var readers sync.WaitGroup
+	for i := range 3 {
+		readers.Go(func() {
+			buf := make([]byte, 100)
+			for o := kafka.Offset(i); o < 3000; o += 31 {
+				if o%5 == 0 {
+					s.index.mu.Lock()
+					s.index.sum, s.index.checked = 0, false
+					s.index.mu.Unlock()
+				}
+				n, err := l.Read(buf, o, o+1)
+				if err != nil || n == 0 || frameBase(buf) != o {
+					t.Errorf("read at %d gives %d bytes at %d, %v", o, n, frameBase(buf), err)
+					return
+				}
+			}
+		})
+	}
+	for range 2000 {
+		mustAppend(t, l, batchOf(t, 1, 1, "y"))
+	}
+	readers.Wait()
+	if err := s.index.spill(l.files.indexIO(s)); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.index.len(); n < 2000 {
+		t.Fatalf("%d entries", n)
+	}
+}

@@ -55,6 +55,21 @@ func (s *FileSet) Open() int {
 	return len(s.clock)
 }
 
+// Close closes the descriptors that no one is using. Logs close theirs themselves.
+func (s *FileSet) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := len(s.clock) - 1; i >= 0; i-- {
+		h := s.clock[i]
+		if h.refs.CompareAndSwap(1, 0) {
+			s.removeLocked(h)
+			h.slot.cur.CompareAndSwap(h, nil)
+			_ = h.Close() // as in release
+		}
+	}
+	return nil
+}
+
 // handle is an open descriptor. refs counts its users and, while it may be found, the set itself.
 type handle struct {
 	vfs.File

@@ -244,7 +244,22 @@ func (x *index) loadLocked(h *handle, base kafka.Offset) ([]indexEntry, error) {
 	return decodeIndex(b, base, x.stored, x.sum)
 }
 
-// reset forgets all entries, as before a rebuild.
+// replace installs entries made from the batches. Those that appends added meanwhile stay.
+func (x *index) replace(io indexIO, entries []indexEntry) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	newer := x.tail
+	for len(newer) > 0 && len(entries) > 0 && newer[0].pos <= entries[len(entries)-1].pos {
+		newer = newer[1:]
+	}
+	x.tail, x.stored, x.sum, x.checked, x.made = entries, 0, 0, true, false
+	if x.spillLocked(io) != nil {
+		x.tail, x.stored, x.sum = nil, 0, 0 // look-ups walk from the start until the next rebuild
+	}
+	x.tail = append([]indexEntry(nil), newer...)
+}
+
+// reset forgets all entries, as in a segment that begins.
 func (x *index) reset() {
 	x.mu.Lock()
 	defer x.mu.Unlock()

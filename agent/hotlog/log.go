@@ -47,6 +47,8 @@ type Log struct {
 	bytes    atomic.Int64
 	closed   atomic.Bool // set with viewMu held alone
 
+	rebuildMu sync.Mutex // one index is made again at a time
+
 	// workMu is held by what syncs and by what must not meet a sync.
 	workMu sync.Mutex
 

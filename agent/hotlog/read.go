@@ -164,12 +164,35 @@ func (l *Log) needMore(h *handle, s *hotSegment, pos int64, need int, until kafk
 	return &ShortBufferError{Need: need}
 }
 
-// seek finds the position of the batch that contains from: the index's floor, then headers.
+// seek finds the position of the batch that contains from: the index's floor, then headers. A floor
+// that lies behind is damage that no checksum showed.
 func (l *Log) seek(s *hotSegment, h *handle, from kafka.Offset, size int64) (int64, error) {
 	pos, err := l.floor(s, uint32(from-s.base))
 	if err != nil {
 		return 0, err
 	}
+	at, err := walkTo(h, pos, from, size)
+	if err == nil {
+		return at, nil
+	}
+	if !errors.Is(err, errTorn) {
+		return 0, err
+	}
+	if err := l.rebuildIndex(s, err); err != nil {
+		return 0, err
+	}
+	if pos, err = l.floor(s, uint32(from-s.base)); err != nil {
+		return 0, err
+	}
+	if at, err = walkTo(h, pos, from, size); err != nil {
+		return 0, scanError(s, err)
+	}
+	return at, nil
+}
+
+// walkTo finds the batch that contains from, beginning with one at or before it. size when there is
+// none, errTorn when pos is not the position of such a batch.
+func walkTo(h *handle, pos int64, from kafka.Offset, size int64) (int64, error) {
 	sc := newScanner(h, pos, size, false)
 	defer sc.close()
 	for {
@@ -177,73 +200,80 @@ func (l *Log) seek(s *hotSegment, h *handle, from kafka.Offset, size int64) (int
 		switch {
 		case err == io.EOF:
 			return size, nil
-		case errors.Is(err, errTorn):
-			return 0, fmt.Errorf("segment %d: %w: %w", s.base, ErrCorrupt, err)
 		case err != nil:
 			return 0, err
+		case b.batch.BaseOffset() > from:
+			return 0, fmt.Errorf("offset %d at byte %d is past %d: %w",
+				b.batch.BaseOffset(), b.pos, from, errTorn)
 		case b.next() > from:
 			return b.pos, nil
 		}
 	}
 }
 
-// floor asks the index, which is made again when it turns out damaged.
+// floor asks the index, which is made again when it turns out damaged. Where even that does not
+// help, as on a full disk, the walk begins at the segment's start.
 func (l *Log) floor(s *hotSegment, rel uint32) (int64, error) {
-	pos, err := s.index.floor(l.files.indexIO(s), rel)
-	if err == nil || err == errGone {
-		return pos, err
-	}
-	if err := l.rebuildIndex(s, err); err != nil {
-		return 0, err
-	}
-	return s.index.floor(l.files.indexIO(s), rel)
+	return l.askIndex(s, func(x *index, io indexIO) (int64, error) { return x.floor(io, rel) })
 }
 
 func (l *Log) floorTime(s *hotSegment, ts kafka.Timestamp) (int64, error) {
-	pos, err := s.index.floorTime(l.files.indexIO(s), ts)
+	return l.askIndex(s, func(x *index, io indexIO) (int64, error) { return x.floorTime(io, ts) })
+}
+
+func (l *Log) askIndex(
+	s *hotSegment, ask func(*index, indexIO) (int64, error),
+) (int64, error) {
+	pos, err := ask(&s.index, l.files.indexIO(s))
 	if err == nil || err == errGone {
 		return pos, err
 	}
 	if err := l.rebuildIndex(s, err); err != nil {
 		return 0, err
 	}
-	return s.index.floorTime(l.files.indexIO(s), ts)
+	if pos, err = ask(&s.index, l.files.indexIO(s)); err != nil {
+		return 0, nil
+	}
+	return pos, nil
 }
 
-// rebuildIndex makes a segment's index again from its batch headers. Entries that an append adds
-// meanwhile may be lost, which only makes look-ups slower.
+// rebuildIndex makes a segment's index again from its batch headers.
 func (l *Log) rebuildIndex(s *hotSegment, cause error) error {
+	l.rebuildMu.Lock()
+	defer l.rebuildMu.Unlock()
 	l.deps.Logger.Warn("index damaged, made again", "base_offset", s.base, "err", cause)
 	l.metrics.indexRebuilds.Inc()
-	s.index.reset()
 	h, err := l.files.open(s)
 	if err != nil {
 		return err
 	}
 	defer h.release()
-	return l.indexBatches(s, h, s.size.Load())
+	entries, err := l.indexBatches(s, h, s.size.Load())
+	if err != nil {
+		return err
+	}
+	s.index.replace(l.files.indexIO(s), entries)
+	return nil
 }
 
-func (l *Log) indexBatches(s *hotSegment, h *handle, size int64) error {
+func (l *Log) indexBatches(s *hotSegment, h *handle, size int64) ([]indexEntry, error) {
 	l.mu.Lock()
 	interval := int64(l.cfg.IndexIntervalBytes)
 	l.mu.Unlock()
 	sc := newScanner(h, 0, size, false)
 	defer sc.close()
+	var out []indexEntry
 	info, indexedAt := emptyInfo(s.base), int64(0)
 	for {
 		b, err := sc.next()
 		if err == io.EOF {
-			return nil
-		}
-		if errors.Is(err, errTorn) {
-			return fmt.Errorf("segment %d: %w: %w", s.base, ErrCorrupt, err)
+			return out, nil
 		}
 		if err != nil {
-			return err
+			return nil, scanError(s, err)
 		}
 		if b.pos > indexedAt && b.pos-indexedAt >= interval {
-			l.addIndexEntry(s, indexEntry{
+			out = append(out, indexEntry{
 				rel: uint32(b.batch.BaseOffset() - s.base), pos: uint32(b.pos),
 				maxTimestamp: info.maxTimestamp,
 			})

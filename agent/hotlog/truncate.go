@@ -132,12 +132,12 @@ func (l *Log) replaceLocked(segs, gone []*hotSegment, shortened *hotSegment) err
 	l.bytes.Store(bytes)
 	l.deps.Budget.add(bytes - before)
 	l.metrics.truncateBytes.Add(float64(before - bytes))
-	l.dropWaitersLocked()
 	if err := l.cutFilesLocked(active, gone, shortened); err != nil {
 		return l.failLocked(fmt.Errorf("truncate: %w", err))
 	}
 	l.flushed.Store(int64(active.info.next))
 	l.marks = marks{sequence: l.marks.sequence}
+	l.answerWaitersLocked()
 	return nil
 }
 
@@ -217,9 +217,10 @@ func (l *Log) writeStateLocked(pending bool) error {
 		l.captureLocked(true, pending), true)
 }
 
-// dropWaitersLocked answers those who wait for a sync of what is no longer there.
-func (l *Log) dropWaitersLocked() {
-	waiters := l.work.waiters
+// answerWaitersLocked answers those who waited for a sync: what is left is synced now, the rest
+// gone.
+func (l *Log) answerWaitersLocked() {
+	waiters, end := l.work.waiters, l.LogEndOffset()
 	l.work.waiters = nil
 	if len(waiters) == 0 {
 		return
@@ -228,6 +229,10 @@ func (l *Log) dropWaitersLocked() {
 	go func() {
 		defer l.workers.Done()
 		for _, w := range waiters {
+			if w.next <= end {
+				w.fn(nil)
+				continue
+			}
 			w.fn(fmt.Errorf("truncated while waiting for a sync: %w", ErrOffsetOutOfRange))
 		}
 	}()
