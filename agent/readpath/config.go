@@ -12,7 +12,7 @@ type Config struct {
 	// ColdBytesMax bounds the bytes of cold answers that were not released yet. Default 64 MiB.
 	ColdBytesMax int64
 	// CursorsMax is how many sequential cold readers read ahead at once; others go by the cache. Each
-	// holds as many chunks as its replay.Config says, plus two. Default 8.
+	// holds as many chunks as replay.Config.Parallel tells. Default 8.
 	CursorsMax int
 	// CursorIdleMax closes a cursor that no fetch has used for so long. Default 30 seconds.
 	CursorIdleMax time.Duration

@@ -38,14 +38,24 @@ var _ Ranges = Direct{}
 // ReadRange implements Ranges by one ranged GET, tried again a few times where the store was not
 // available or the body ended early. The errors are objstore's; objstore.ErrNotFound is not retried.
 func (d Direct) ReadRange(ctx context.Context, o Object, dst []byte, off int64) error {
+	return d.ReadSteps(ctx, o, dst, off, len(dst), func([]byte, int64) error { return nil })
+}
+
+// ReadSteps is ReadRange that shows each step bytes of dst, and the rest, to seen as soon as they are
+// there and still in the processor's caches, with their position in the object. An error of seen ends
+// the read and is returned as it is; after a retry seen is called from the start again.
+func (d Direct) ReadSteps(
+	ctx context.Context, o Object, dst []byte, off int64, step int,
+	seen func(part []byte, at int64) error,
+) error {
 	if err := o.check(dst, off); err != nil || len(dst) == 0 {
 		return err
 	}
 	pause := getPauseMin
 	for try := 1; ; try++ {
-		err := d.once(ctx, o, dst, off)
-		if err == nil {
-			return nil
+		seenErr, err := d.once(ctx, o, dst, off, step, seen)
+		if seenErr != nil || err == nil {
+			return seenErr
 		}
 		if try == getTries || !transient(err) || ctx.Err() != nil {
 			return fmt.Errorf("read bytes %d to %d of %s: %w", off, off+int64(len(dst)), o.Key, err)
@@ -57,19 +67,32 @@ func (d Direct) ReadRange(ctx context.Context, o Object, dst []byte, off int64) 
 	}
 }
 
-func (d Direct) once(ctx context.Context, o Object, dst []byte, off int64) error {
+func (d Direct) once(
+	ctx context.Context, o Object, dst []byte, off int64, step int,
+	seen func(part []byte, at int64) error,
+) (seenErr, err error) {
 	body, _, err := d.Store.Get(ctx, o.Key, objstore.Range{Offset: off, Length: int64(len(dst))})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = io.ReadFull(body, dst)
-	if cerr := body.Close(); err == nil {
-		err = cerr
+	defer func() {
+		if cerr := body.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	for at := 0; at < len(dst); at += step {
+		part := dst[at:min(at+step, len(dst))]
+		if _, err := io.ReadFull(body, part); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+		if err := seen(part, off+int64(at)); err != nil {
+			return err, nil
+		}
 	}
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
+	return nil, nil
 }
 
 func (o Object) check(dst []byte, off int64) error {

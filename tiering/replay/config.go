@@ -16,15 +16,16 @@ const (
 type Config struct {
 	// ChunkBytes is the size of a ranged GET, 64 KiB to 64 MiB. Default 8 MiB.
 	ChunkBytes int
-	// Parallel is how many chunks an iterator gets or holds ready at once, 1 to 256. Default 4.
+	// Parallel is how many GETs an iterator has under way at once, 1 to 256. It holds twice as many
+	// chunks, and two. Default 4.
 	Parallel int
 	// SpareChunks is how many chunks of memory the Reader keeps for the next iterator instead of
-	// giving them to the garbage collector. Default 8.
+	// giving them to the garbage collector, up to ten seconds after the last iterator. Default 10.
 	SpareChunks int
 }
 
 // DefaultConfig suits one reader of much data: 8 MiB in 4 GETs at once.
-func DefaultConfig() Config { return Config{ChunkBytes: 8 << 20, Parallel: 4, SpareChunks: 8} }
+func DefaultConfig() Config { return Config{ChunkBytes: 8 << 20, Parallel: 4, SpareChunks: 10} }
 
 // Validate names the field that cannot be.
 func (c Config) Validate() error {

@@ -12,7 +12,7 @@
 // # Invariants
 //
 // V5: a Run holds the bytes that a hot read would have given. V10: an Iterator holds at most
-// Config.Parallel + 2 chunks, whatever it reads, and what the consumer has not released.
+// 2 * Config.Parallel + 2 chunks, whatever it reads, and what the consumer has not released.
 //
 // # Concurrency
 //

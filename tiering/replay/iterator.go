@@ -105,7 +105,10 @@ func (it *Iterator) Ready() bool {
 // Close ends reading ahead and waits for it. Runs given out stay valid until they are released.
 func (it *Iterator) Close() {
 	it.halt()
-	it.closed = true
+	if !it.closed {
+		it.closed = true
+		it.r.pool.leave()
+	}
 }
 
 // launch starts to read ahead from position on.

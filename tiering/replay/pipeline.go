@@ -13,15 +13,16 @@ import (
 )
 
 // pipeline gets the chunks of a range of offsets ahead of the consumer, in order. A planner walks the
-// manifest and starts one goroutine for each chunk; the queue's capacity bounds how many are got or
-// wait to be consumed.
+// manifest and starts one goroutine for each chunk. Twice as many chunks as GETs at once are planned, so
+// that chunks which are ready behind a slow one leave no connection idle.
 type pipeline struct {
 	r        *Reader
 	manifest Manifest
 	from, to kafka.Offset
 
 	cancel context.CancelFunc
-	jobs   chan *job
+	jobs   chan *job     // its capacity bounds how many are under way or wait to be consumed
+	gets   chan struct{} // one token for each GET under way
 	wg     sync.WaitGroup
 }
 
@@ -30,6 +31,7 @@ type job struct {
 	entry    manifest.Entry
 	object   cache.Object
 	from, to int64
+	end      int64 // up to here bytes are got: to, or the end of the block that holds it
 	first    int64 // where the first batch of interest begins, if this job begins a segment's read
 	opens    bool  // begins a segment's read
 	closes   bool  // ends a segment's read
@@ -45,7 +47,8 @@ type job struct {
 func startPipeline(r *Reader, m Manifest, from, to kafka.Offset, parallel int) *pipeline {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &pipeline{
-		r: r, manifest: m, from: from, to: to, cancel: cancel, jobs: make(chan *job, parallel-1),
+		r: r, manifest: m, from: from, to: to, cancel: cancel,
+		jobs: make(chan *job, 2*parallel-1), gets: make(chan struct{}, parallel),
 	}
 	p.wg.Go(func() { p.plan(ctx) })
 	return p
@@ -86,35 +89,43 @@ func (p *pipeline) planSegment(ctx context.Context, e manifest.Entry) bool {
 	object := objectOf(p.manifest.TP(), e)
 	if e.Bytes <= int64(p.r.cfg.ChunkBytes) {
 		return p.start(ctx, &job{
-			entry: e, object: object, to: e.DataBytes, opens: true, closes: true, whole: true,
+			entry: e, object: object, to: e.DataBytes, end: e.Bytes,
+			opens: true, closes: true, whole: true,
 		})
 	}
-	first, from, to := int64(0), int64(0), e.DataBytes
-	if p.from > e.BaseOffset || p.to < e.NextOffset {
-		f, err := p.r.footers.Get(ctx, object, e.Bytes-e.DataBytes)
-		if err != nil {
-			return p.fail(ctx, e, err)
-		}
-		if p.from > e.BaseOffset {
-			first = f.Lookup(p.from)
-			from = first - first%f.BlockBytes()
-		}
-		if p.to < e.NextOffset {
-			_, to = f.LookupAfter(f.Lookup(p.to) + 1)
-		}
+	f, err := p.r.footers.Get(ctx, object, e.FooterBytes)
+	if err != nil {
+		return p.fail(ctx, e, fmt.Errorf("read footer: %w", err))
 	}
+	first, from, to := int64(0), int64(0), e.DataBytes
+	if p.from > e.BaseOffset {
+		first = f.Lookup(p.from)
+		from = first - first%f.BlockBytes()
+	}
+	if p.to < e.NextOffset {
+		_, to = f.LookupAfter(f.Lookup(p.to) + 1)
+	}
+	step := wholeBlocks(int64(p.r.cfg.ChunkBytes), f.BlockBytes())
 	for at := from; at < to; {
-		next := min(to, at-at%int64(p.r.cfg.ChunkBytes)+int64(p.r.cfg.ChunkBytes))
+		next := min(to, at-at%step+step)
 		j := &job{
-			entry: e, object: object, from: at, to: next, first: first,
+			entry: e, object: object, footer: f, from: at, to: next, first: first,
 			opens: at == from, closes: next == to,
 		}
+		// The last chunk ends with a block too, so that it can be verified, but for what lies behind
+		// the range.
+		j.end = min(next+f.BlockBytes()-1-(next+f.BlockBytes()-1)%f.BlockBytes(), e.DataBytes)
 		if !p.start(ctx, j) {
 			return false
 		}
 		at = next
 	}
 	return true
+}
+
+// wholeBlocks is the size of chunks: whole blocks, one at least.
+func wholeBlocks(chunkBytes, blockBytes int64) int64 {
+	return max(blockBytes, chunkBytes-chunkBytes%blockBytes)
 }
 
 // start queues a job, waiting for room, and begins to work on it.
@@ -146,7 +157,14 @@ func (p *pipeline) fail(ctx context.Context, e manifest.Entry, err error) bool {
 // fetch gets a job's bytes and verifies them, a second time where the first bytes are bad: they may
 // have been damaged on the way.
 func (p *pipeline) fetch(ctx context.Context, j *job) {
-	j.chunk = p.r.pool.get()
+	select {
+	case p.gets <- struct{}{}:
+		defer func() { <-p.gets }()
+	case <-ctx.Done():
+		j.good, j.err = j.from, ctx.Err()
+		return
+	}
+	j.chunk = p.r.pool.get(j.end - j.from)
 	for range 2 {
 		j.good = j.from
 		if j.err = p.fetchOnce(ctx, j); !errors.Is(j.err, segment.ErrCorrupt) {
@@ -163,27 +181,18 @@ func (p *pipeline) fetchOnce(ctx context.Context, j *job) error {
 	if j.whole {
 		return p.fetchWhole(ctx, j)
 	}
-	type answer struct {
-		footer *segment.Footer
-		err    error
-	}
-	footer := make(chan answer, 1)
-	go func() {
-		f, err := p.r.footers.Get(ctx, j.object, j.entry.Bytes-j.entry.DataBytes)
-		footer <- answer{f, err}
-	}()
-	data := j.chunk.mem[headroomBytes:][:j.to-j.from]
-	err := p.r.direct.ReadRange(ctx, j.object, data, j.from)
-	a := <-footer
-	if err != nil {
-		return err
-	}
-	p.r.metrics.ReadBytes.Add(float64(len(data)))
-	if a.err != nil {
-		return fmt.Errorf("read footer: %w", a.err)
-	}
-	j.footer = a.footer
-	return j.verify(data)
+	data := j.chunk.mem[headroomBytes:][:j.end-j.from]
+	// Each block is verified while it is in the processor's caches.
+	err := p.r.direct.ReadSteps(ctx, j.object, data, j.from, int(j.footer.BlockBytes()),
+		func(part []byte, at int64) error {
+			if err := j.footer.VerifyBlocks(at, part); err != nil {
+				return err
+			}
+			j.good = min(at+int64(len(part)), j.to)
+			return nil
+		})
+	p.r.metrics.ReadBytes.Add(float64(j.good - j.from))
+	return err
 }
 
 func (p *pipeline) fetchWhole(ctx context.Context, j *job) error {

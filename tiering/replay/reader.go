@@ -59,6 +59,7 @@ func (r *Reader) Open(ctx context.Context, m Manifest, o Options) (*Iterator, er
 	it := &Iterator{
 		r: r, manifest: m, options: o, start: start, position: start, end: max(start, end),
 	}
+	r.pool.enter()
 	it.launch()
 	return it, nil
 }

@@ -50,7 +50,7 @@ func (r *Reader) OffsetForTime(
 func (r *Reader) timeInSegment(
 	ctx context.Context, m Manifest, e manifest.Entry, ts kafka.Timestamp, within kafka.OffsetRange,
 ) (TimeAnswer, bool, error) {
-	f, err := r.footers.Get(ctx, objectOf(m.TP(), e), e.Bytes-e.DataBytes)
+	f, err := r.footers.Get(ctx, objectOf(m.TP(), e), e.FooterBytes)
 	if err != nil {
 		return TimeAnswer{}, false, fmt.Errorf("search %s by time: %w", e.Key(m.TP()), err)
 	}
