@@ -41,9 +41,12 @@ func dataOf(t testing.TB, seed uint64, n int, base kafka.Offset) (data []byte, b
 	return data, append(bases, next)
 }
 
-func sealed(t testing.TB, data []byte, base kafka.Offset, o WriteOptions) (*Sealed, []byte) {
+func idAt(base kafka.Offset) ID {
+	return ID{Topic: kafka.TopicID{7}, Partition: 3, BaseOffset: base, LeaderEpoch: 9}
+}
+
+func sealed(t testing.TB, data []byte, id ID, o WriteOptions) (*Sealed, []byte) {
 	t.Helper()
-	id := ID{Topic: kafka.TopicID{7}, Partition: 3, BaseOffset: base, LeaderEpoch: 9}
 	s, err := Seal(bytes.NewReader(data), int64(len(data)), id, o)
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +69,7 @@ func TestSealedSegmentReadsBack(t *testing.T) {
 			CurrentTxnFirstOffset: kafka.NoOffset, CoordinatorEpoch: 4,
 		}},
 	}
-	s, object := sealed(t, data, 1000, options)
+	s, object := sealed(t, data, idAt(1000), options)
 	if !bytes.HasPrefix(object, data) {
 		t.Fatal("the object does not begin with the data")
 	}
@@ -139,7 +142,7 @@ func checkLookups(t *testing.T, f *Footer, data []byte, bases []kafka.Offset) {
 
 func TestEveryFlippedByteIsFound(t *testing.T) {
 	data, _ := dataOf(t, 2, 12, 0)
-	_, object := sealed(t, data, 0, WriteOptions{BlockBytes: 4 << 10, KeyFilter: true})
+	_, object := sealed(t, data, idAt(0), WriteOptions{BlockBytes: 4 << 10, KeyFilter: true})
 	step := max(len(object)/2000, 1)
 	for i := 0; i < len(object); i += step {
 		object[i] ^= 0x40
@@ -169,7 +172,7 @@ func TestSealRefusesBrokenData(t *testing.T) {
 
 func TestShortTailTellsWhatItNeeds(t *testing.T) {
 	data, _ := dataOf(t, 4, 30, 0)
-	s, object := sealed(t, data, 0, WriteOptions{})
+	s, object := sealed(t, data, idAt(0), WriteOptions{})
 	for _, n := range []int64{0, 5, 32, s.Meta.FooterBytes - 1} {
 		f, need, err := ParseFooter(object[int64(len(object))-n:], s.Size())
 		if err != nil || f != nil || need <= n {
@@ -180,7 +183,7 @@ func TestShortTailTellsWhatItNeeds(t *testing.T) {
 
 func FuzzParseFooter(f *testing.F) {
 	data, _ := dataOf(f, 5, 6, 0)
-	_, object := sealed(f, data, 0, WriteOptions{KeyFilter: true})
+	_, object := sealed(f, data, idAt(0), WriteOptions{KeyFilter: true})
 	f.Add(object)
 	f.Add(object[len(data):])
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -196,7 +199,7 @@ func FuzzParseFooter(f *testing.F) {
 
 func FuzzVerify(f *testing.F) {
 	data, _ := dataOf(f, 6, 6, 0)
-	_, object := sealed(f, data, 0, WriteOptions{KeyFilter: true})
+	_, object := sealed(f, data, idAt(0), WriteOptions{KeyFilter: true})
 	f.Add(object)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, _ = Verify(bytes.NewReader(b), int64(len(b)))
