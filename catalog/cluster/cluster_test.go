@@ -254,15 +254,19 @@ func (m *foldModel) step(t *rapid.T) {
 	}
 	change := rapid.SampledFrom([]Change{
 		CreateTopic{ID: id, Name: id.Hex()[:8], Assignments: assign(30, 1, 2), CreatedAt: 7},
-		DeleteTopic{ID: id, At: 9}, ForgetTopic{ID: id},
+		DeleteTopic{ID: id, At: 9},
+		ForgetTopic{ID: id},
 		CreatePartitions{ID: id, Have: have, Assignments: assign(3, 2)},
 		AlterConfigs{Topic: id, Set: map[string]string{"a": fmt.Sprint(m.n)}},
 		AlterConfigs{Topic: id, Delete: []string{"a"}},
 		AlterConfigs{AllAgents: true, Set: map[string]string{"d": fmt.Sprint(m.n)}},
 		AlterConfigs{Agent: 1, Set: map[string]string{"e": "f"}},
 		AlterConfigs{Agent: 1, Delete: []string{"e"}},
-		SetPartition{TP: tp, Partition: p}, AllocateProducerIDs{Agent: 2},
-		StartLeading{Agent: 1}, StartLeading{Agent: 2, PossibleLoss: true}, agent(2, "b"),
+		SetPartition{TP: tp, Partition: p},
+		AllocateProducerIDs{Agent: 2},
+		StartLeading{Agent: 1},
+		StartLeading{Agent: 2, PossibleLoss: true},
+		agent(2, "b"),
 	}).Draw(t, "change")
 	next, err := change.Apply(m.state)
 	if err != nil {

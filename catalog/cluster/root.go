@@ -93,7 +93,7 @@ func NewObjectName(version int64, uid string) ObjectName {
 func (n ObjectName) Version() (int64, bool) {
 	digits, uid, found := strings.Cut(string(n), "-")
 	v, err := strconv.ParseInt(digits, 10, 64)
-	if !found || err != nil || v < 0 || len(digits) != 20 || uid == "" || len(uid) > 64 {
+	if !found || err != nil || uid == "" || len(uid) > 64 || NewObjectName(v, uid) != n {
 		return 0, false
 	}
 	for _, c := range []byte(uid) {

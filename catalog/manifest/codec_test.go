@@ -2,9 +2,11 @@ package manifest
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -180,8 +182,24 @@ func FuzzDecodePage(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(raw)
+		r, err := gzip.NewReader(bytes.NewReader(raw))
+		if err != nil {
+			f.Fatal(err)
+		}
+		plain, err := io.ReadAll(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(plain) // which mutates further than what gzip protects
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		if len(raw) > 0 && raw[0] == '{' {
+			var out bytes.Buffer
+			w := gzip.NewWriter(&out)
+			_, _ = w.Write(raw)
+			_ = w.Close()
+			raw = out.Bytes()
+		}
 		p, err := DecodePage(raw)
 		if err != nil {
 			return
