@@ -80,7 +80,7 @@ func plainData(t *testing.T, id ID) []byte {
 		if i%3 == 0 {
 			b.SetProducer(4711, 2, int32(i))
 		}
-		at := goldenTime + kafka.Timestamp((i*7919)%24*1000)
+		at := goldenTime + kafka.Timestamp((i*5)%24*1000)
 		b.Append(at, fmt.Appendf(nil, "key %d", i), bytes.Repeat([]byte{'v', byte('0' + i)}, 200))
 		b.Append(at-500, nil, []byte("null key"))
 		b.Append(at+500, []byte("null value"), nil, record.Header{Key: "h", Value: []byte{0, 255}})

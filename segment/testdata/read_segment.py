@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Reads a sealed segment and prints it as JSON lines, checking every checksum on the way.
+"""Reads sealed segments and prints them as JSON lines, checking every checksum on the way.
 
-Written from FORMAT.md alone, with the standard library alone. Usage: read_segment.py FILE
+Written from FORMAT.md alone, with the standard library alone. Usage: read_segment.py FILE...
 Batches compressed with anything but gzip are described without their records.
 Exit code 1 with one line on stderr if the file breaks the format.
 """
@@ -181,7 +181,8 @@ def main(path):
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1])
-    except (ValueError, IndexError, struct.error, zlib.error, OSError) as e:
-        sys.exit("%s: %s" % (sys.argv[1], e))
+    for path in sys.argv[1:]:
+        try:
+            main(path)
+        except (ValueError, IndexError, struct.error, zlib.error, OSError) as e:
+            sys.exit("%s: %s" % (path, e))
