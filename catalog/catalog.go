@@ -153,12 +153,12 @@ func (c *Catalog) State() *cluster.State { return c.state.Load() }
 // Store is the bucket.
 func (c *Catalog) Store() objstore.Store { return c.store }
 
-// StoreNow is the time by the store's clock, by which retirement and grace are measured. It asks the
-// store at most every ten minutes.
+// StoreNow is the time by the store's clock, by which retirement and grace are measured. It asks
+// the store at most every ten minutes.
 func (c *Catalog) StoreNow(ctx context.Context) (time.Time, error) { return c.clock.Now(ctx) }
 
-// Refresh looks at the head, one GET when nothing changed, and gives the newest state. ErrRolledBack
-// and ErrForeign mean that the agent must stop.
+// Refresh looks at the head, one GET when nothing changed, and gives the newest state.
+// ErrRolledBack and ErrForeign mean that the agent must stop.
 func (c *Catalog) Refresh(ctx context.Context) (*cluster.State, error) {
 	v, err := c.load.load(ctx, c.view())
 	if err == nil {
@@ -171,8 +171,8 @@ func (c *Catalog) Refresh(ctx context.Context) (*cluster.State, error) {
 	return c.State(), nil
 }
 
-// Watch calls fn with each newer state, in order, until cancel. fn must not block and must not call the
-// catalog but for State. The state at the time of the call is not reported.
+// Watch calls fn with each newer state, in order, until cancel. fn must not block and must not call
+// the catalog but for State. The state at the time of the call is not reported.
 func (c *Catalog) Watch(fn func(*cluster.State)) (cancel func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -186,8 +186,8 @@ func (c *Catalog) Watch(fn func(*cluster.State)) (cancel func()) {
 	}
 }
 
-// Superseded returns nil while the incarnation that Register began is the newest of its agent, by the
-// newest state known; else an error that wraps cluster.ErrSuperseded: the process must exit.
+// Superseded returns nil while the incarnation that Register began is the newest of its agent, by
+// the newest state known; else an error that wraps cluster.ErrSuperseded: the process must exit.
 func (c *Catalog) Superseded() error {
 	c.mu.Lock()
 	self := c.self
@@ -208,8 +208,8 @@ func (c *Catalog) Partition(tp kafka.TopicPartition) *PartitionManifest {
 	return c.parts.get(tp, name)
 }
 
-// Forget drops the manifest of a partition from memory, when the agent has nothing to do with it any
-// more. No edit may be under way.
+// Forget drops the manifest of a partition from memory, when the agent has nothing to do with it
+// any more. No edit may be under way.
 func (c *Catalog) Forget(tp kafka.TopicPartition) { c.parts.forget(tp) }
 
 // Close waits for commits that are under way and refuses new ones. It does not close the store.

@@ -33,7 +33,8 @@ func TestARestartOnAnEmptyDiskFindsTopicsAndLeadsInNewEpochs(t *testing.T) {
 	_ = c.Close()
 
 	c = open(t, store, Options{Floor: &diskFloor{}})
-	if d := c.State().Claim(cluster.Claim{ID: 1, DiskUUID: "disk-b"}, cluster.Observation{}); d.Verdict != cluster.Register {
+	d := c.State().Claim(cluster.Claim{ID: 1, DiskUUID: "disk-b"}, cluster.Observation{})
+	if d.Verdict != cluster.Register {
 		t.Fatalf("claim after a clean stop: %+v", d)
 	}
 	b := registerAgent(t, c, 1, "disk-b")
@@ -62,7 +63,9 @@ func TestASupersededIncarnationCommitsNothing(t *testing.T) {
 	registerAgent(t, old, 1, "disk")
 	newer := open(t, store, Options{})
 	registerAgent(t, newer, 1, "disk")
-	_, err := old.Commit(t.Context(), cluster.AlterConfigs{AllAgents: true, Set: map[string]string{"a": "b"}})
+	_, err := old.Commit(t.Context(), cluster.AlterConfigs{
+		AllAgents: true, Set: map[string]string{"a": "b"},
+	})
 	mustBe(t, err, cluster.ErrSuperseded)
 	mustBe(t, old.Superseded(), cluster.ErrSuperseded)
 	if newer.Superseded() != nil {
@@ -145,8 +148,9 @@ func TestCommitsThatArriveTogetherShareASwap(t *testing.T) {
 	}
 }
 
-// TestEveryCallEveryWay fails each store call of a commit and an edit in each way, one at a time: what
-// was acknowledged is there after a restart, what was refused is not, and nothing is done twice.
+// TestEveryCallEveryWay fails each store call of a commit and an edit in each way, one at a time:
+// what was acknowledged is there after a restart, what was refused is not, and nothing is done
+// twice.
 func TestEveryCallEveryWay(t *testing.T) {
 	run := func(store *faulty.Store) (acked []string, sealed kafka.Offset, tp kafka.TopicPartition) {
 		c, err := Open(t.Context(), store, Options{Create: true, Register: quick()})
@@ -162,7 +166,9 @@ func TestEveryCallEveryWay(t *testing.T) {
 		}
 		for _, name := range []string{"a", "b"} {
 			id := NewTopicID()
-			_, err := c.Commit(t.Context(), cluster.CreateTopic{ID: id, Name: name, Assignments: [][]int32{{1}}})
+			_, err := c.Commit(t.Context(), cluster.CreateTopic{
+				ID: id, Name: name, Assignments: [][]int32{{1}},
+			})
 			if err == nil {
 				acked = append(acked, name)
 				tp = kafka.TopicPartition{Topic: id}
@@ -280,7 +286,9 @@ func TestManyCommitsMoveIntoSnapshotsAndReopenTheSame(t *testing.T) {
 		t.Fatalf("root %+v", before)
 	}
 	topic, _ := c.State().Topic("topic-000")
-	_, err = c.Commit(t.Context(), cluster.AlterConfigs{Topic: topic.ID, Set: map[string]string{"retention.ms": "1"}})
+	_, err = c.Commit(t.Context(), cluster.AlterConfigs{
+		Topic: topic.ID, Set: map[string]string{"retention.ms": "1"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

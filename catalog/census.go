@@ -53,11 +53,11 @@ const ProbeAgeMin = time.Hour
 // censusHeads bounds the manifests that a census keeps while the listing comes by their partitions.
 const censusHeads = 4096
 
-// Census classes keys of a listing by the catalog. Each key must have been listed before it is given:
-// then what the heads, which are read afterwards and each at most once per census, do not refer to was
-// not committed when it was listed. A head may be older than a later listing page: that can only make
-// an object look pending, never garbage, since a segment or page below the fence epoch can never be
-// committed after the head was read.
+// Census classes keys of a listing by the catalog. Each key must have been listed before it is
+// given: then what the heads, which are read afterwards and each at most once per census, do not
+// refer to was not committed when it was listed. A head may be older than a later listing page:
+// that can only make an object look pending, never garbage, since a segment or page below the fence
+// epoch can never be committed after the head was read.
 type Census struct {
 	reader *Reader
 	now    time.Time

@@ -11,8 +11,8 @@ import (
 // clockAgeMax is how long one look at the store's clock is built upon.
 const clockAgeMax = 10 * time.Minute
 
-// storeClock tells the time by the store's clock: it looks once, with three small requests, and goes
-// on from there by the local monotonic clock.
+// storeClock tells the time by the store's clock: it looks once, with three small requests, and
+// goes on from there by the local monotonic clock.
 type storeClock struct {
 	store objstore.Store
 	now   func() time.Time

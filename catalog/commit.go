@@ -28,9 +28,9 @@ type commitResult struct {
 	err   error
 }
 
-// Commit applies changes, all or none, to the newest state and returns a state that has them. A refusal
-// is decided on the newest state and wraps a sentinel of catalog/cluster. After Register, a commit of a
-// superseded incarnation is cluster.ErrSuperseded.
+// Commit applies changes, all or none, to the newest state and returns a state that has them. A
+// refusal is decided on the newest state and wraps a sentinel of catalog/cluster. After Register, a
+// commit of a superseded incarnation is cluster.ErrSuperseded.
 //
 // When ctx ends first, or the store cannot say what became of the write, the error wraps
 // ErrUnknownOutcome: the changes may be or may become committed.
@@ -62,7 +62,8 @@ func (c *Catalog) Register(
 	return a, nil
 }
 
-// AllocateProducerIDs commits the next block of producer ids for an agent and returns it: [Base, Next).
+// AllocateProducerIDs commits the next block of producer ids for an agent and returns it: [Base,
+// Next).
 func (c *Catalog) AllocateProducerIDs(
 	ctx context.Context, agent int32,
 ) (block cluster.ProducerIDRange, err error) {

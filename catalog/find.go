@@ -12,10 +12,12 @@ import (
 	"github.com/varve-log/varve/kafka"
 )
 
-// Find gives the segment that contains the offset o, or, where o lies in a hole that compaction left,
-// the first one after it; false when o is at or above SealedEnd or below the log start offset. It
-// uses the head in memory, loading it if there is none, and at most two pages.
-func (p *PartitionManifest) Find(ctx context.Context, o kafka.Offset) (manifest.Entry, bool, error) {
+// Find gives the segment that contains the offset o, or, where o lies in a hole that compaction
+// left, the first one after it; false when o is at or above SealedEnd or below the log start
+// offset. It uses the head in memory, loading it if there is none, and at most two pages.
+func (p *PartitionManifest) Find(
+	ctx context.Context, o kafka.Offset,
+) (manifest.Entry, bool, error) {
 	if h, err := p.cached(ctx); err != nil {
 		return manifest.Entry{}, false, err
 	} else if o < h.LogStartOffset || o >= h.SealedEnd() {
@@ -24,9 +26,9 @@ func (p *PartitionManifest) Find(ctx context.Context, o kafka.Offset) (manifest.
 	return p.first(ctx, query{from: o, minMax: kafka.NoTimestamp})
 }
 
-// FindTime gives the first segment, by offset, that holds a record with timestamp ts or later and ends
-// above the log start offset. Where that record turns out to lie below the log start offset, go on with
-// FindTimeFrom. At most two pages, and one more where the log start lies inside a page.
+// FindTime gives the first segment, by offset, that holds a record with timestamp ts or later and
+// ends above the log start offset. Where that record turns out to lie below the log start offset,
+// go on with FindTimeFrom. At most two pages, and one more where the log start lies inside a page.
 func (p *PartitionManifest) FindTime(
 	ctx context.Context, ts kafka.Timestamp,
 ) (manifest.Entry, bool, error) {
@@ -55,8 +57,8 @@ func (p *PartitionManifest) Entries(
 	}
 }
 
-// Unswept iterates, like Entries, over all segments that the head refers to and whose objects are not
-// deleted: those that expired too.
+// Unswept iterates, like Entries, over all segments that the head refers to and whose objects are
+// not deleted: those that expired too.
 func (p *PartitionManifest) Unswept(ctx context.Context) iter.Seq2[manifest.Entry, error] {
 	return func(yield func(manifest.Entry, error) bool) {
 		h, err := p.cached(ctx)
@@ -98,7 +100,8 @@ func (p *PartitionManifest) PagesBelow(
 	return all, nil
 }
 
-// Holds finds the entry of exactly this object, expired or not; false when the head does not refer to it.
+// Holds finds the entry of exactly this object, expired or not; false when the head does not refer
+// to it.
 func (p *PartitionManifest) Holds(
 	ctx context.Context, n manifest.SegmentName,
 ) (manifest.Entry, bool, error) {
@@ -111,8 +114,8 @@ func (p *PartitionManifest) Holds(
 	return e, same, nil
 }
 
-// MaxTimestamp gives the first segment that holds the highest timestamp of the sealed part; false when
-// there is none.
+// MaxTimestamp gives the first segment that holds the highest timestamp of the sealed part; false
+// when there is none.
 func (p *PartitionManifest) MaxTimestamp(ctx context.Context) (manifest.Entry, bool, error) {
 	h, err := p.cached(ctx)
 	if err != nil {

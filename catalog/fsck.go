@@ -70,12 +70,12 @@ func (r *Report) problem(key, what string, args ...any) {
 }
 
 // Fsck lists the whole bucket and holds it against the catalog: every key is live, pending, garbage
-// or foreign; every live segment is there with its size (Deep: and checksum); manifests are dense from
-// the log start offset to the sealed end; pages fit their references. It only reads. Memory is bounded
-// by the number of partitions, not of objects.
+// or foreign; every live segment is there with its size (Deep: and checksum); manifests are dense
+// from the log start offset to the sealed end; pages fit their references. It only reads. Memory is
+// bounded by the number of partitions, not of objects.
 //
-// On a bucket in use it proves the same: objects are listed before heads are read, so what is written
-// meanwhile shows as pending at worst.
+// On a bucket in use it proves the same: objects are listed before heads are read, so what is
+// written meanwhile shows as pending at worst.
 func Fsck(ctx context.Context, store objstore.Store, o FsckOptions) (*Report, error) {
 	if o.Grace <= 0 {
 		o.Grace = time.Hour
@@ -104,7 +104,8 @@ func Fsck(ctx context.Context, store objstore.Store, o FsckOptions) (*Report, er
 
 // EachObject lists all keys with the prefix, page by page; only one page is held.
 func EachObject(
-	ctx context.Context, s objstore.Store, prefix string, visit func(context.Context, []objstore.Info) error,
+	ctx context.Context, s objstore.Store, prefix string,
+	visit func(context.Context, []objstore.Info) error,
 ) error {
 	after := ""
 	for {
@@ -130,15 +131,15 @@ func newest(ctx context.Context, s objstore.Store) (time.Time, error) {
 		return time.Time{}, err
 	}
 	at := info.LastModified
-	err = EachObject(ctx, s, manifest.ManifestsPrefix, func(_ context.Context, os []objstore.Info) error {
+	younger := func(_ context.Context, os []objstore.Info) error {
 		for _, o := range os {
 			if o.LastModified.After(at) {
 				at = o.LastModified
 			}
 		}
 		return nil
-	})
-	return at, err
+	}
+	return at, EachObject(ctx, s, manifest.ManifestsPrefix, younger)
 }
 
 type fsck struct {

@@ -85,8 +85,8 @@ func NewUID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// NewClusterID is a fresh cluster id as Kafka writes it: a version 4 UUID in 22 characters of URL-safe
-// base64, not beginning with '-'.
+// NewClusterID is a fresh cluster id as Kafka writes it: a version 4 UUID in 22 characters of
+// URL-safe base64, not beginning with '-'.
 func NewClusterID() string {
 	id := NewTopicID()
 	return base64.RawURLEncoding.EncodeToString(id[:])

@@ -79,8 +79,8 @@ type PartitionManifest struct {
 // TP names the partition.
 func (p *PartitionManifest) TP() kafka.TopicPartition { return p.tp }
 
-// Load reads the head, one GET, and gives it. A partition of which nothing was ever committed has the
-// head that manifest.New gives.
+// Load reads the head, one GET, and gives it. A partition of which nothing was ever committed has
+// the head that manifest.New gives.
 func (p *PartitionManifest) Load(ctx context.Context) (manifest.Head, error) {
 	at, err := p.reg.Read(ctx)
 	switch {
@@ -139,7 +139,8 @@ func (p *PartitionManifest) took(at register.Head, h manifest.Head) manifest.Hea
 	return p.head
 }
 
-// Head is the newest head that this process knows; false when none was loaded yet. It does not block.
+// Head is the newest head that this process knows; false when none was loaded yet. It does not
+// block.
 func (p *PartitionManifest) Head() (manifest.Head, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -154,13 +155,13 @@ func (p *PartitionManifest) cached(ctx context.Context) (manifest.Head, error) {
 	return p.Load(ctx)
 }
 
-// Edit swaps the head for what fn makes of it, again on the newest head after each conflict, and gives
-// the new head. fn is called at least once, has no effects, and gets to see a head that was read in this
-// call before its error is believed. Where it changes nothing, nothing is written. Tails that have grown
-// long move to pages on the way.
+// Edit swaps the head for what fn makes of it, again on the newest head after each conflict, and
+// gives the new head. fn is called at least once, has no effects, and gets to see a head that was
+// read in this call before its error is believed. Where it changes nothing, nothing is written.
+// Tails that have grown long move to pages on the way.
 //
-// Errors: fn's (manifest.ErrFenced: stop leading), ErrConflict, ErrUnknownOutcome (look at Load: the
-// edit may be or become committed), ErrReadOnly, and those of the store.
+// Errors: fn's (manifest.ErrFenced: stop leading), ErrConflict, ErrUnknownOutcome (look at Load:
+// the edit may be or become committed), ErrReadOnly, and those of the store.
 func (p *PartitionManifest) Edit(
 	ctx context.Context, fn func(manifest.Head) (manifest.Head, error),
 ) (manifest.Head, error) {
@@ -342,8 +343,8 @@ func (p *PartitionManifest) settled(etag string) {
 	delete(p.unsettled, etag)
 }
 
-// PageInFlight reports whether an edit of this process may still commit the page of that uid. A sweep
-// by the partition's own leader leaves such pages alone.
+// PageInFlight reports whether an edit of this process may still commit the page of that uid. A
+// sweep by the partition's own leader leaves such pages alone.
 func (p *PartitionManifest) PageInFlight(uid string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

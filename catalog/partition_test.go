@@ -103,8 +103,10 @@ func TestAReaderNeverWrites(t *testing.T) {
 	}
 }
 
-// fill adds n segments of ten offsets without uploading them, 500 by edit.
-func fill(t *testing.T, c *Catalog, tp kafka.TopicPartition, n int, ts func(i int) kafka.Timestamp) {
+// fill adds n segments of ten offsets without uploading them, 60 by edit.
+func fill(t *testing.T, c *Catalog, tp kafka.TopicPartition, n int,
+	ts func(i int) kafka.Timestamp,
+) {
 	t.Helper()
 	for i := 0; i < n; {
 		stop := min(n, i+60)

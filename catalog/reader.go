@@ -11,8 +11,8 @@ import (
 	"github.com/varve-log/varve/kafka"
 )
 
-// Reader reads a catalog and never writes. Replay, query and the command line need only this and the
-// bucket.
+// Reader reads a catalog and never writes. Replay, query and the command line need only this and
+// the bucket.
 type Reader struct {
 	store objstore.Store
 	load  loader
@@ -71,8 +71,8 @@ func (r *Reader) Refresh(ctx context.Context) (*cluster.State, error) {
 	return r.cur.state, nil
 }
 
-// Partition gives a partition's manifest, read-only: its Edit is ErrReadOnly. Each call gives another
-// one, which shares the Reader's page cache; keep it to reuse its head.
+// Partition gives a partition's manifest, read-only: its Edit is ErrReadOnly. Each call gives
+// another one, which shares the Reader's page cache; keep it to reuse its head.
 func (r *Reader) Partition(tp kafka.TopicPartition) *PartitionManifest {
 	name := ""
 	if t, ok := r.State().TopicByID(tp.Topic); ok {

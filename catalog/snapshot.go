@@ -11,8 +11,8 @@ import (
 	"github.com/varve-log/varve/catalog/register"
 )
 
-// snapshotIfDue starts writing a snapshot in the background when the run of deltas is long, or waits
-// for it when it is much too long. At most one is under way.
+// snapshotIfDue starts writing a snapshot in the background when the run of deltas is long, or
+// waits for it when it is much too long. At most one is under way.
 func (c *Catalog) snapshotIfDue() {
 	v := c.view()
 	if !v.root.SnapshotDue() {
@@ -46,8 +46,9 @@ func (c *Catalog) snapshotIfDue() {
 	c.work.Go(run)
 }
 
-// Snapshot writes the newest state as a snapshot, so that opening needs fewer objects. Pages that did
-// not change are named again. It is called in the background when due; an error leaves all as it was.
+// Snapshot writes the newest state as a snapshot, so that opening needs fewer objects. Pages that
+// did not change are named again. It is called in the background when due; an error leaves all as
+// it was.
 func (c *Catalog) Snapshot(ctx context.Context) error {
 	v := c.view()
 	snap, objects, err := cluster.PlanSnapshot(v.state, v.root.Snapshot, v.snapState, c.opts.NewUID)

@@ -30,8 +30,8 @@ type loader struct {
 	reg   *register.Register
 }
 
-// load reads the newest view. prev, if not nil, is gone on from where possible. A head that was only
-// settled and never committed is ErrNotFound; the view then has its head.
+// load reads the newest view. prev, if not nil, is gone on from where possible. A head that was
+// only settled and never committed is ErrNotFound; the view then has its head.
 func (l loader) load(ctx context.Context, prev *view) (*view, error) {
 	for try := 1; ; try++ {
 		v, err := l.loadOnce(ctx, prev)
@@ -63,7 +63,8 @@ func (l loader) loadOnce(ctx context.Context, prev *view) (*view, error) {
 		return nil, fmt.Errorf("read cluster head: %w", err)
 	}
 	if prev != nil {
-		if err := admits(prev.root.ClusterID, prev.head.Version, root.ClusterID, head.Version); err != nil {
+		err := admits(prev.root.ClusterID, prev.head.Version, root.ClusterID, head.Version)
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -42,8 +42,8 @@ var (
 	_ Change = AlterConfigs{}
 )
 
-// CreateTopic makes a topic under a new id. Every partition starts in leader epoch 0, led by the first
-// of its assigned replicas, all of them in sync.
+// CreateTopic makes a topic under a new id. Every partition starts in leader epoch 0, led by the
+// first of its assigned replicas, all of them in sync.
 //
 // Errors: ErrTopicExists, ErrInvalid, ErrUnknownAgent.
 type CreateTopic struct {

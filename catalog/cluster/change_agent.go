@@ -70,8 +70,8 @@ func (a *Agent) validate() error {
 	return nil
 }
 
-// RequireIncarnation changes nothing and refuses when the agent is not this incarnation, or gone, or
-// fenced: ErrSuperseded. Put before other changes it makes them the incarnation's own.
+// RequireIncarnation changes nothing and refuses when the agent is not this incarnation, or gone,
+// or fenced: ErrSuperseded. Put before other changes it makes them the incarnation's own.
 type RequireIncarnation struct {
 	Agent       int32
 	Incarnation int64
@@ -139,8 +139,8 @@ func (s *State) withAgent(id int32, incarnation int64, change func(*Agent)) (*St
 	return n, nil
 }
 
-// AllocateProducerIDs gives an agent the next block of ProducerIDBlock producer ids; it is then found
-// in Agent.ProducerIDs. ErrUnknownAgent.
+// AllocateProducerIDs gives an agent the next block of ProducerIDBlock producer ids; it is then
+// found in Agent.ProducerIDs. ErrUnknownAgent.
 type AllocateProducerIDs struct{ Agent int32 }
 
 // Apply implements Change.
@@ -158,11 +158,11 @@ func (c AllocateProducerIDs) Apply(s *State) (*State, error) {
 	return n, nil
 }
 
-// StartLeading is what a start of an agent commits after or with its registration: it leads whatever
-// it led, or led last, in new leader epochs. No restart resumes an epoch.
+// StartLeading is what a start of an agent commits after or with its registration: it leads
+// whatever it led, or led last, in new leader epochs. No restart resumes an epoch.
 //
-// With PossibleLoss the agent first leaves every ISR and ELR. A partition with other members then gets
-// one of them as leader, if it is not fenced, else none; where nobody is left the agent leads
+// With PossibleLoss the agent first leaves every ISR and ELR. A partition with other members then
+// gets one of them as leader, if it is not fenced, else none; where nobody is left the agent leads
 // all the same and Losses counts it.
 type StartLeading struct {
 	Agent int32

@@ -35,8 +35,8 @@ type Verdict int
 const (
 	// Register: commit RegisterAgent with Decision.Replaces.
 	Register Verdict = iota
-	// Probe: ask the holder at its addresses, count how long it is silent, refresh the state and decide
-	// again.
+	// Probe: ask the holder at its addresses, count how long it is silent, refresh the state and
+	// decide again.
 	Probe
 	// Refuse: do not start; Decision.Reason is a sentence for the operator.
 	Refuse
@@ -61,10 +61,10 @@ type Decision struct {
 //   - Nobody has it, or the same disk: register. The older process, if it still runs, finds itself
 //     superseded at its next commit or refresh and exits.
 //   - Another disk has it and stopped cleanly: register.
-//   - Another disk has it and did not stop cleanly: probe its addresses. If it answers, refuse. If the
-//     same incarnation stays silent for SilenceMin (or TakeOver is given and one probe failed), replace
-//     exactly that incarnation: should it be alive after all, unreachable from here, compare-and-set
-//     and the new leader epochs stop what it does to the catalog, and it exits.
+//   - Another disk has it and did not stop cleanly: probe its addresses. If it answers, refuse. If
+//     the same incarnation stays silent for SilenceMin (or TakeOver is given and one probe failed),
+//     replace exactly that incarnation: should it be alive after all, unreachable from here,
+//     compare-and-set and the new leader epochs stop what it does to the catalog, and it exits.
 //
 // A holder that registers anew while it is probed begins a new incarnation, so the count of silence
 // starts again. No lease and no beat object is needed, so an idle cluster writes nothing.

@@ -169,8 +169,10 @@ func TestClaimsOfAnAgentID(t *testing.T) {
 		"answers":                   {s, other, seen(true, 0), Refuse, 0},
 		"answers, to be taken over": {s, forced, seen(true, time.Hour), Refuse, 0},
 		"silent for a while":        {s, other, seen(false, 9*time.Second), Probe, 0},
-		"silent for long":           {s, other, seen(false, 10*time.Second), Register, holder.Incarnation},
-		"silent, to be taken over":  {s, forced, seen(false, 1), Register, holder.Incarnation},
+		"silent for long": {
+			s, other, seen(false, 10*time.Second), Register, holder.Incarnation,
+		},
+		"silent, to be taken over": {s, forced, seen(false, 1), Register, holder.Incarnation},
 		"silent, but an older one": {
 			s, other, Observation{Incarnation: holder.Incarnation - 1, SilentFor: time.Hour}, Probe, 0,
 		},
@@ -202,8 +204,8 @@ func content(s *State) Delta {
 	return d
 }
 
-// TestAStateIsTheFoldOfItsDeltas runs random changes and holds what a follower makes of the deltas, and
-// what an opener makes of head, deltas and snapshot, against the committer's state (V9).
+// TestAStateIsTheFoldOfItsDeltas runs random changes and holds what a follower makes of the deltas,
+// and what an opener makes of head, deltas and snapshot, against the committer's state (V9).
 func TestAStateIsTheFoldOfItsDeltas(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &foldModel{objects: map[string][]byte{}}
@@ -417,7 +419,7 @@ func TestAChangeOf600PartitionsAmong200000IsSmall(t *testing.T) {
 	if object != nil {
 		total += len(object.Bytes)
 	}
-	t.Logf("head %d bytes, delta and head %d bytes, %d snapshot pages", len(head), total, len(snap.Pages))
+	t.Logf("head %d bytes, with delta %d, %d snapshot pages", len(head), total, len(snap.Pages))
 	if total > 128<<10 {
 		t.Fatalf("%d bytes", total)
 	}

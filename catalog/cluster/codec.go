@@ -85,7 +85,9 @@ func (r Root) validate() error {
 }
 
 // EncodeDeltas gives the gzipped JSON of a delta object.
-func EncodeDeltas(ds []Delta) ([]byte, error) { return pack(deltasJSON{Format: Format, Deltas: ds}) }
+func EncodeDeltas(ds []Delta) ([]byte, error) {
+	return pack(deltasJSON{Format: Format, Deltas: ds})
+}
 
 // DecodeDeltas reads a delta object. ErrCorrupt, ErrFormat.
 func DecodeDeltas(raw []byte) ([]Delta, error) {

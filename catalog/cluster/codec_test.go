@@ -160,8 +160,8 @@ func FuzzDecodeRoot(f *testing.F) {
 	})
 }
 
-// FuzzDecodeDeltas feeds what decodes to a state: nothing panics, and what is accepted is a state that
-// snapshots and reopens the same.
+// FuzzDecodeDeltas feeds what decodes to a state: nothing panics, and what is accepted is a state
+// that snapshots and reopens the same.
 func FuzzDecodeDeltas(f *testing.F) {
 	addBoth(f, golden(f, "deltas-1.json.gz"))
 	f.Fuzz(func(t *testing.T, raw []byte) {

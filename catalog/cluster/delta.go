@@ -47,8 +47,8 @@ type PartitionDelta struct {
 	State     Partition `json:"s"`
 }
 
-// Diff gives the delta from prev to next, whose version becomes `to`. False when nothing changed. It
-// relies on states sharing what did not change, so it costs one comparison per topic.
+// Diff gives the delta from prev to next, whose version becomes `to`. False when nothing changed.
+// It relies on states sharing what did not change, so it costs one comparison per topic.
 func Diff(prev, next *State, to int64) (Delta, bool) {
 	d := Delta{From: prev.Changed, To: to, ProducerIDNext: next.ProducerIDNext}
 	changed := prev.ProducerIDNext != next.ProducerIDNext

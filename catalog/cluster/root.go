@@ -79,9 +79,9 @@ type Retired struct {
 	At kafka.Timestamp `json:"at"`
 }
 
-// ObjectName is <version in 20 digits>-<uid>. For a delta object the version is the one that its commit
-// gave the head, so that once the head is there an object that it does not name never will be. For a
-// snapshot page it is that of the state.
+// ObjectName is <version in 20 digits>-<uid>. For a delta object the version is the one that its
+// commit gave the head, so that once the head is there an object that it does not name never will
+// be. For a snapshot page it is that of the state.
 type ObjectName string
 
 // NewObjectName makes a name. uid is unique, of lower-case letters and digits.
@@ -116,8 +116,8 @@ type Object struct {
 	Bytes []byte
 }
 
-// Append adds a delta to the root and, where the head has no room for it, gives the one delta object
-// that must be written first. uid is a fresh unique name for it.
+// Append adds a delta to the root and, where the head has no room for it, gives the one delta
+// object that must be written first. uid is a fresh unique name for it.
 func (r Root) Append(d Delta, uid string) (Root, *Object, error) {
 	r.Changed = d.To
 	r.Inline = append(slices.Clip(r.Inline), d)
@@ -154,8 +154,8 @@ func (r Root) SnapshotDue() bool {
 func (r Root) SnapshotOverdue() bool { return len(r.Deltas) >= DeltasHardMax }
 
 // WithSnapshot replaces the snapshot by one of a later state, drops the deltas that it holds, and
-// retires what is not needed any more as of at, by the store's clock. prev is the snapshot that pages
-// were reused from. False when the root does not have that snapshot any more: plan again.
+// retires what is not needed any more as of at, by the store's clock. prev is the snapshot that
+// pages were reused from. False when the root does not have that snapshot any more: plan again.
 func (r Root) WithSnapshot(s, prev Snapshot, at kafka.Timestamp) (Root, bool) {
 	if !slices.Equal(r.Snapshot.Pages, prev.Pages) || s.Changed < r.Snapshot.Changed {
 		return r, false
@@ -175,7 +175,8 @@ func (r Root) WithSnapshot(s, prev Snapshot, at kafka.Timestamp) (Root, bool) {
 		}
 	}
 	r.Deltas = deltas
-	r.Inline = slices.DeleteFunc(slices.Clone(r.Inline), func(d Delta) bool { return d.To <= s.Changed })
+	held := func(d Delta) bool { return d.To <= s.Changed }
+	r.Inline = slices.DeleteFunc(slices.Clone(r.Inline), held)
 	r.Retired = retired[max(0, len(retired)-RetiredMax):]
 	r.Snapshot = s
 	return r, true
@@ -183,7 +184,8 @@ func (r Root) WithSnapshot(s, prev Snapshot, at kafka.Timestamp) (Root, bool) {
 
 // WithoutRetired drops swept objects from the list.
 func (r Root) WithoutRetired(swept map[string]bool) Root {
-	r.Retired = slices.DeleteFunc(slices.Clone(r.Retired), func(x Retired) bool { return swept[x.Key] })
+	gone := func(x Retired) bool { return swept[x.Key] }
+	r.Retired = slices.DeleteFunc(slices.Clone(r.Retired), gone)
 	return r
 }
 
@@ -193,11 +195,13 @@ func (r Root) Refers(key string) bool {
 		slices.ContainsFunc(r.Snapshot.Pages, func(p PageRef) bool { return p.Key() == key })
 }
 
-// Follows reports whether the deltas lead on from a state whose Changed is given, without the snapshot.
+// Follows reports whether the deltas lead on from a state whose Changed is given, without the
+// snapshot.
 func (r Root) Follows(changed int64) bool {
 	if changed == r.Changed || changed == r.Snapshot.Changed {
 		return true
 	}
-	return slices.ContainsFunc(r.Deltas, func(d DeltaRef) bool { return d.From <= changed && changed < d.To }) ||
+	spans := func(d DeltaRef) bool { return d.From <= changed && changed < d.To }
+	return slices.ContainsFunc(r.Deltas, spans) ||
 		slices.ContainsFunc(r.Inline, func(d Delta) bool { return d.From == changed })
 }

@@ -63,10 +63,8 @@ type snapshotPlan struct {
 
 // keepOrAdd names page again when the topics in its range are the very ones that it holds.
 func (p *snapshotPlan) keepOrAdd(page PageRef, in, was []kafka.TopicID, old *State) error {
-	same := len(in) > 0 && slices.Equal(in, was) && !slices.ContainsFunc(in, func(id kafka.TopicID) bool {
-		return p.state.topics[id] != old.topics[id]
-	})
-	if !same {
+	changed := func(id kafka.TopicID) bool { return p.state.topics[id] != old.topics[id] }
+	if len(in) == 0 || !slices.Equal(in, was) || slices.ContainsFunc(in, changed) {
 		return p.add(in)
 	}
 	if err := p.flush(); err != nil {

@@ -136,7 +136,8 @@ func (s *State) AtVersion(v int64) *State {
 	}
 	return &State{
 		ClusterID: s.ClusterID, Version: v, Changed: s.Changed, ProducerIDNext: s.ProducerIDNext,
-		defaults: s.defaults, agentConfigs: s.agentConfigs, agents: s.agents, topics: s.topics, names: s.names,
+		defaults: s.defaults, agentConfigs: s.agentConfigs, agents: s.agents, topics: s.topics,
+		names:   s.names,
 		deleted: s.deleted,
 	}
 }
@@ -159,7 +160,8 @@ func (s *State) AgentByDisk(uuid string) (*Agent, bool) {
 
 // Agents lists the agents by ascending id. The slice is the caller's.
 func (s *State) Agents() []*Agent {
-	return slices.SortedFunc(maps.Values(s.agents), func(a, b *Agent) int { return cmp.Compare(a.ID, b.ID) })
+	byID := func(a, b *Agent) int { return cmp.Compare(a.ID, b.ID) }
+	return slices.SortedFunc(maps.Values(s.agents), byID)
 }
 
 // Topic finds a topic by name.

@@ -29,7 +29,8 @@ type pageJSON struct {
 // EncodeHead gives the JSON body of a head.
 func EncodeHead(h Head) ([]byte, error) { return json.Marshal(headJSON{Format: Format, Head: h}) }
 
-// DecodeHead reads the JSON body of a head and holds it against every invariant. ErrCorrupt, ErrFormat.
+// DecodeHead reads the JSON body of a head and holds it against every invariant. ErrCorrupt,
+// ErrFormat.
 func DecodeHead(raw []byte) (Head, error) {
 	var h headJSON
 	if err := json.Unmarshal(raw, &h); err != nil {

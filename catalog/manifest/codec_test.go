@@ -22,7 +22,9 @@ var writeGolden = flag.Bool("write-golden", false,
 // goldenHead uses every field of a head, goldenPages are the pages it refers to.
 func goldenHead(t *testing.T) (Head, []Page) {
 	h := New(testTP, "flights")
-	limits := Limits{TailMax: 3, TailSpill: 2, PageEntries: 2, PagesMax: 2, PagesSpill: 1, IndexRefs: 2}
+	limits := Limits{
+		TailMax: 3, TailSpill: 2, PageEntries: 2, PagesMax: 2, PagesSpill: 1, IndexRefs: 2,
+	}
 	pages := map[string]Page{}
 	var order []Page
 	n := 0
@@ -116,7 +118,8 @@ func TestDecodersRefuseNewerFormats(t *testing.T) {
 
 func TestKeysAreParsedBackAndNothingElseIs(t *testing.T) {
 	n := SegmentName{TP: testTP, BaseOffset: 12345, LeaderEpoch: 7, UID: "0ab"}
-	if key := n.Key(); key != "segments/16/ab010000000000000000000000000000/3/00000000000000012345-7-0ab" {
+	const want = "segments/16/ab010000000000000000000000000000/3/00000000000000012345-7-0ab"
+	if key := n.Key(); key != want {
 		t.Errorf("segment key %s", key)
 	}
 	if got, ok := ParseSegmentKey(n.Key()); !ok || got != n {
@@ -135,7 +138,8 @@ func TestKeysAreParsedBackAndNothingElseIs(t *testing.T) {
 		"segments/16/ab010000000000000000000000000000/3/00000000000000012345-07-0ab",
 		"segments/16/ab010000000000000000000000000000/3/00000000000000012345-7-",
 		"segments/16/AB010000000000000000000000000000/3/00000000000000012345-7-0ab",
-		"manifests/ab010000000000000000000000000000/3/pages/x", "manifests/ab010000000000000000000000000000/head",
+		"manifests/ab010000000000000000000000000000/3/pages/x",
+		"manifests/ab010000000000000000000000000000/head",
 		"manifests/ab010000000000000000000000000000/03/head",
 	} {
 		if _, ok := ParseSegmentKey(key); ok {

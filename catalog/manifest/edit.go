@@ -38,9 +38,10 @@ func (h Head) edit(epoch kafka.LeaderEpoch) (Head, error) {
 	return h, nil
 }
 
-// AddSegment appends a sealed segment, as the leader of epoch. Its base offset must be SealedEnd, or
-// lie between SealedEnd and the log start offset where that is higher, or be any while nothing was
-// ever sealed (the log then starts there at the earliest). Adding the same entry again is done already.
+// AddSegment appends a sealed segment, as the leader of epoch. Its base offset must be SealedEnd,
+// or lie between SealedEnd and the log start offset where that is higher, or be any while nothing
+// was ever sealed (the log then starts there at the earliest). Adding the same entry again is done
+// already.
 //
 // A segment that an earlier epoch uploaded may be added as long as that epoch is not fenced. After
 // that a sweep may already be deleting it, so it is ErrStaleSegment: upload it again.
@@ -141,9 +142,9 @@ func (h Head) Verify(upTo kafka.Offset, epoch kafka.LeaderEpoch) (Head, error) {
 	return n, nil
 }
 
-// MoveLogStart raises the log start offset to `to`, which may lie above SealedEnd (the caller holds it
-// at or below the high watermark). Entries wholly below expire as of at, by the store's clock. A lower
-// offset is done already. Retention and DeleteRecords both end here.
+// MoveLogStart raises the log start offset to `to`, which may lie above SealedEnd (the caller holds
+// it at or below the high watermark). Entries wholly below expire as of at, by the store's clock. A
+// lower offset is done already. Retention and DeleteRecords both end here.
 func (h Head) MoveLogStart(to kafka.Offset, epoch kafka.LeaderEpoch, at time.Time) (Head, error) {
 	n, err := h.edit(epoch)
 	if err != nil {
@@ -185,8 +186,8 @@ func addMark(marks []Expired, m Expired) []Expired {
 	return append(slices.Clip(marks), m)
 }
 
-// Delete marks the partition of a deleted topic: no leader edits it again. What it holds expires as of
-// at, by the store's clock.
+// Delete marks the partition of a deleted topic: no leader edits it again. What it holds expires as
+// of at, by the store's clock.
 func (h Head) Delete(at time.Time) Head {
 	if h.Deleted {
 		return h

@@ -9,8 +9,8 @@ var (
 	ErrDeleted = errors.New("partition is deleted")
 	// ErrNotDense: a segment does not begin where the sealed part ends.
 	ErrNotDense = errors.New("segment does not continue the sealed part")
-	// ErrStaleSegment: the object was uploaded in a leader epoch that is fenced, so that a sweep may be
-	// deleting it. Upload it again under a new name.
+	// ErrStaleSegment: the object was uploaded in a leader epoch that is fenced, so that a sweep may
+	// be deleting it. Upload it again under a new name.
 	ErrStaleSegment = errors.New("segment was uploaded in a fenced leader epoch")
 	// ErrBelowLogStart: the whole segment lies below the log start offset; sealing it is pointless.
 	ErrBelowLogStart = errors.New("segment lies below the log start offset")

@@ -95,8 +95,8 @@ func (h Head) Segments() int64 {
 	return n
 }
 
-// EpochEnd answers OffsetForLeaderEpoch for the sealed part (KIP-279): the largest known epoch at or
-// below epoch, and the offset where the next one starts, or SealedEnd. False when none is known.
+// EpochEnd answers OffsetForLeaderEpoch for the sealed part (KIP-279): the largest known epoch at
+// or below epoch, and the offset where the next one starts, or SealedEnd. False when none is known.
 func (h Head) EpochEnd(epoch kafka.LeaderEpoch) (kafka.LeaderEpoch, kafka.Offset, bool) {
 	i := len(h.Epochs)
 	for i > 0 && h.Epochs[i-1].Epoch > epoch {

@@ -20,8 +20,8 @@ const UIDBytesMax = 64
 
 const offsetDigits = 20
 
-// HashByte spreads segments over the store's prefixes: the low byte of the CRC-32 (IEEE, as in zlib)
-// of "<topic id in hex>/<partition>/<base offset in 20 digits>".
+// HashByte spreads segments over the store's prefixes: the low byte of the CRC-32 (IEEE, as in
+// zlib) of "<topic id in hex>/<partition>/<base offset in 20 digits>".
 func HashByte(tp kafka.TopicPartition, base kafka.Offset) byte {
 	name := fmt.Sprintf("%s/%d/%0*d", tp.Topic.Hex(), tp.Partition, offsetDigits, int64(base))
 	return byte(crc32.ChecksumIEEE([]byte(name)))
@@ -83,8 +83,8 @@ func (n PageName) Key() string {
 	return fmt.Sprintf("%s%s/pages/%d-%s", ManifestsPrefix, n.TP, n.LeaderEpoch, n.UID)
 }
 
-// ParseManifestKey tells the partition of a key below manifests/ and, for a page, its name; for a head
-// page is nil. False when the key is neither.
+// ParseManifestKey tells the partition of a key below manifests/ and, for a page, its name; for a
+// head page is nil. False when the key is neither.
 func ParseManifestKey(key string) (tp kafka.TopicPartition, page *PageName, ok bool) {
 	rest, ok := strings.CutPrefix(key, ManifestsPrefix)
 	parts := strings.Split(rest, "/")

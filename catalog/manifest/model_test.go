@@ -12,7 +12,8 @@ import (
 	"github.com/varve-log/varve/kafka"
 )
 
-// TestEditsAgreeWithAList runs random edits on a head with tiny limits and on a plain list of entries.
+// TestEditsAgreeWithAList runs random edits on a head with tiny limits and on a plain list of
+// entries.
 func TestEditsAgreeWithAList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{head: New(testTP, "t"), pages: map[string]Page{}, fence: kafka.NoLeaderEpoch}
@@ -192,7 +193,8 @@ func (m *model) check(t *rapid.T) {
 	if err != nil {
 		t.Fatalf("%v in %s", err, raw)
 	}
-	got := slices.DeleteFunc(m.entries(back), func(e Entry) bool { return e.NextOffset <= back.SweptEnd })
+	swept := func(e Entry) bool { return e.NextOffset <= back.SweptEnd }
+	got := slices.DeleteFunc(m.entries(back), swept)
 	if !slices.Equal(got, m.list) {
 		t.Fatalf("the head holds %v, the list %v", got, m.list)
 	}

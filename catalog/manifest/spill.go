@@ -27,8 +27,8 @@ func DefaultLimits() Limits {
 	}
 }
 
-// SpillNeeds tells whether the tail is due to spill, and which pages the spill goes on from: they are
-// to be loaded and given to Spill.
+// SpillNeeds tells whether the tail is due to spill, and which pages the spill goes on from: they
+// are to be loaded and given to Spill.
 func (h Head) SpillNeeds(l Limits) (load []PageRef, due bool) {
 	if len(h.Tail) < l.TailMax || h.spillable(l) == 0 {
 		return nil, false
@@ -45,9 +45,9 @@ func (h Head) SpillNeeds(l Limits) (load []PageRef, due bool) {
 }
 
 // Spill moves verified entries from the tail to pages. loaded holds the pages of SpillNeeds by UID;
-// one that is missing is not gone on from. uid gives fresh unique names; the pages that it names are in
-// epoch, the leader's. Replaced pages retire as of at, by the store's clock. The returned pages
-// must be written before the head is.
+// one that is missing is not gone on from. uid gives fresh unique names; the pages that it names
+// are in epoch, the leader's. Replaced pages retire as of at, by the store's clock. The returned
+// pages must be written before the head is.
 func (h Head) Spill(
 	l Limits, loaded map[string]Page, epoch kafka.LeaderEpoch, at time.Time, uid func() string,
 ) (Head, []NewPage) {
@@ -117,7 +117,8 @@ func (s *spiller) write(p Page, before []PageRef) PageRef {
 	return ref
 }
 
-// retire lists a page that is about to be replaced; false when it was not loaded or the list is full.
+// retire lists a page that is about to be replaced; false when it was not loaded or the list is
+// full.
 func (s *spiller) retire(r PageRef) bool {
 	if _, ok := s.loaded[r.UID]; !ok || !s.h.canRetire() {
 		return false

@@ -9,22 +9,22 @@
 // A Swap ends in one of three ways, each with its own error: done (nil), ErrConflict (surely lost:
 // read again, think again) and ErrUnknownOutcome (the write may have happened or may still land:
 // Settle before anything else is believed). Every attempt carries a commit id that no other attempt
-// has, and a head lists the ids of its last RecentMax commits; so whoever gets a 412 or no reply reads
-// the head and looks for its own id before it believes that it lost. Absence of the id proves the loss
-// only once the head's ETag differs from the one the attempt expected. Any other error of a Swap means
-// that nothing was written.
+// has, and a head lists the ids of its last RecentMax commits; so whoever gets a 412 or no reply
+// reads the head and looks for its own id before it believes that it lost. Absence of the id proves
+// the loss only once the head's ETag differs from the one the attempt expected. Any other error of
+// a Swap means that nothing was written.
 //
 // # Format
 //
-// JSON: {"format", "min_writer", "version", "commit", "recent", "body"}. A reader ignores fields that
-// it does not know and refuses a higher format; a writer refuses a head whose min_writer is above the
-// format it speaks (ErrFormat). A head whose body is null was written to settle a lost creation and
-// means: nothing was committed yet.
+// JSON: {"format", "min_writer", "version", "commit", "recent", "body"}. A reader ignores fields
+// that it does not know and refuses a higher format; a writer refuses a head whose min_writer is
+// above the format it speaks (ErrFormat). A head whose body is null was written to settle a lost
+// creation and means: nothing was committed yet.
 //
 // # Invariants
 //
-// The version of a head rises by exactly one with every write. Since each write holds a new commit id,
-// no two writes have the same bytes, and an ETag never comes back.
+// The version of a head rises by exactly one with every write. Since each write holds a new commit
+// id, no two writes have the same bytes, and an ETag never comes back.
 //
 // # Concurrency
 //

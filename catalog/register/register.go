@@ -110,8 +110,8 @@ func (r *Register) Read(ctx context.Context) (Head, error) {
 // newest head is returned: usually the one just written, but where the reply was lost and others
 // committed since, theirs (its Version is then above prev.Version+1).
 //
-// Errors: ErrConflict, ErrUnknownOutcome (an *UnknownError), ErrFormat, ErrTooLarge; any other means
-// that nothing was written.
+// Errors: ErrConflict, ErrUnknownOutcome (an *UnknownError), ErrFormat, ErrTooLarge; any other
+// means that nothing was written.
 func (r *Register) Swap(ctx context.Context, prev Head, body json.RawMessage) (Head, error) {
 	if prev.MinWriter > r.cfg.WriterFormat {
 		return Head{}, fmt.Errorf("write %s: %w: it wants writers of format %d, this program "+
@@ -179,8 +179,9 @@ func (r *Register) write(ctx context.Context, a Attempt, body json.RawMessage) (
 
 var errNothingWritten = errors.New("nothing was written")
 
-// surelyNotWritten tells the errors of a conditional put that leave no doubt and need no look at the
-// head. A conflict is not among them: an SDK or proxy that repeats a request turns a win into a 412.
+// surelyNotWritten tells the errors of a conditional put that leave no doubt and need no look at
+// the head. A conflict is not among them: an SDK or proxy that repeats a request turns a win into a
+// 412.
 func surelyNotWritten(err error) bool {
 	if errors.Is(err, objstore.ErrUnknownOutcome) || errors.Is(err, objstore.ErrConflict) {
 		return false

@@ -14,8 +14,8 @@ var (
 // Settle ends the uncertainty about an attempt: nil when it had been committed (the newest head is
 // returned), ErrConflict when it surely never will be (the newest head is returned too, unless it
 // is gone). While the head still has the ETag that the attempt expects, it writes the same body
-// under a new commit id, so that the late write can never land. ErrUnknownOutcome when SettleTries did
-// not suffice, when ctx ended, or for good when more than RecentMax commits followed.
+// under a new commit id, so that the late write can never land. ErrUnknownOutcome when SettleTries
+// did not suffice, when ctx ended, or for good when more than RecentMax commits followed.
 func (r *Register) Settle(ctx context.Context, a Attempt) (Head, error) {
 	var last error
 	for try := range max(1, r.cfg.SettleTries) {

@@ -35,8 +35,6 @@ type writer struct {
 	pending string
 }
 
-type tally struct{ won, lost, unknown []string }
-
 func simulate(t *testing.T, seed uint64) error {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	store := faulty.New(mem.New())
@@ -65,6 +63,9 @@ func simulate(t *testing.T, seed uint64) error {
 	store.Land(t.Context())
 	return result.check(t, New(store, "head", cfg))
 }
+
+// tally is what the writers were told.
+type tally struct{ won, lost []string }
 
 // step settles what is open, reads and appends, as a caller of this package does.
 func (w *writer) step(t *testing.T, name string, result *tally) {

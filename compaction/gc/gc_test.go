@@ -105,7 +105,9 @@ func (b *bucket) expire(to kafka.Offset) {
 	b.Helper()
 	at, err := b.cat.StoreNow(b.Context())
 	b.must(err)
-	b.must(b.edit(func(h manifest.Head) (manifest.Head, error) { return h.MoveLogStart(to, b.epoch, at) }))
+	b.must(b.edit(func(h manifest.Head) (manifest.Head, error) {
+		return h.MoveLogStart(to, b.epoch, at)
+	}))
 }
 
 // leads is what the running agent tells the sweep.
@@ -139,7 +141,8 @@ func (b *bucket) fsck(grace time.Duration) *catalog.Report {
 	b.Helper()
 	now, err := b.cat.StoreNow(b.Context())
 	b.must(err)
-	r, err := catalog.Fsck(b.Context(), b.store, catalog.FsckOptions{Deep: true, Grace: grace, Now: now})
+	o := catalog.FsckOptions{Deep: true, Grace: grace, Now: now}
+	r, err := catalog.Fsck(b.Context(), b.store, o)
 	b.must(err)
 	if !r.Clean() {
 		b.Fatalf("fsck: %+v", r)
@@ -176,7 +179,8 @@ func TestAnOrphanOfAFencedEpochGoesOneInFlightStays(t *testing.T) {
 	b.restart()
 	flying, given := b.upload(20), b.upload(20)
 	sum := b.run(Options{Grace: none, Leads: b.leads(flying.UID)})
-	if b.exists(old.Key(b.tp)) || b.exists(given.Key(b.tp)) || !b.exists(flying.Key(b.tp)) || sum.Fenced != 1 {
+	if b.exists(old.Key(b.tp)) || b.exists(given.Key(b.tp)) || !b.exists(flying.Key(b.tp)) ||
+		sum.Fenced != 1 {
 		t.Fatalf("sweep %+v", sum)
 	}
 	b.must(b.add(flying))
@@ -206,8 +210,8 @@ func TestWhatAnotherLeaderMayCommitStays(t *testing.T) {
 	b.fsck(time.Nanosecond)
 }
 
-// TestASweeperThatMeetsAStalledUploader: the uploader stalls between its upload and its commit, while
-// a new leader fences and a sweep runs.
+// TestASweeperThatMeetsAStalledUploader: the uploader stalls between its upload and its commit,
+// while a new leader fences and a sweep runs.
 func TestASweeperThatMeetsAStalledUploader(t *testing.T) {
 	b := newBucket(t)
 	b.seal(1)
@@ -230,7 +234,9 @@ func TestADeletedTopicIsSweptAndForgotten(t *testing.T) {
 	_, err = b.cat.Commit(t.Context(), cluster.DeleteTopic{ID: b.tp.Topic, At: kafka.TimestampOf(now)})
 	b.must(err)
 	id := catalog.NewTopicID()
-	_, err = b.cat.Commit(t.Context(), cluster.CreateTopic{ID: id, Name: "t", Assignments: [][]int32{{1}}})
+	_, err = b.cat.Commit(t.Context(), cluster.CreateTopic{
+		ID: id, Name: "t", Assignments: [][]int32{{1}},
+	})
 	b.must(err)
 	b.run(Options{Grace: time.Hour})
 	if !b.exists(stray.Key(b.tp)) {
@@ -238,7 +244,8 @@ func TestADeletedTopicIsSweptAndForgotten(t *testing.T) {
 	}
 	sum := b.run(Options{Grace: none})
 	r := b.fsck(time.Nanosecond)
-	if sum.Forgotten != 1 || len(b.cat.State().DeletedTopics()) != 0 || r.Keys[catalog.Live].Objects != 1 {
+	if sum.Forgotten != 1 || len(b.cat.State().DeletedTopics()) != 0 ||
+		r.Keys[catalog.Live].Objects != 1 {
 		t.Fatalf("sweep %+v, fsck %+v", sum, r)
 	}
 	late := b.upload(600) // by a leader that stalled all the while
@@ -275,8 +282,8 @@ func make1(n int) [][]int32 {
 	return as
 }
 
-// TestEveryCallOfASweepEveryWay fails each store call of a sweep in each way, one at a time. A second
-// sweep then leaves the bucket clean, and nothing live was deleted.
+// TestEveryCallOfASweepEveryWay fails each store call of a sweep in each way, one at a time. A
+// second sweep then leaves the bucket clean, and nothing live was deleted.
 func TestEveryCallOfASweepEveryWay(t *testing.T) {
 	setup := func() *bucket {
 		b := newBucket(t)

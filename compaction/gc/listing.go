@@ -102,8 +102,8 @@ func (w *sweep) fence(
 	return w.census.Class(ctx, o)
 }
 
-// own decides about an object of this process's own leader epoch: first whether it is in flight, then,
-// on a head that is read after that, whether it was committed.
+// own decides about an object of this process's own leader epoch: first whether it is in flight,
+// then, on a head that is read after that, whether it was committed.
 func (w *sweep) own(
 	ctx context.Context, f catalog.Finding, lead Lead,
 ) (catalog.Finding, error) {

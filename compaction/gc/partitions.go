@@ -135,7 +135,8 @@ func (w *sweep) pages(
 	return w.delete(ctx, ds)
 }
 
-// fenceDeleted marks the manifests of deleted topics, so that a leader that has not heard of it stops.
+// fenceDeleted marks the manifests of deleted topics, so that a leader that has not heard of it
+// stops.
 func (w *sweep) fenceDeleted(ctx context.Context, due []cluster.DeletedTopic) error {
 	if w.dry {
 		return nil

@@ -121,7 +121,8 @@ func New(cat *catalog.Catalog, o Options) *Sweeper {
 	return &Sweeper{cat: cat, opts: o}
 }
 
-// Plan finds what Run would delete and changes nothing but the probe object that tells the store's time.
+// Plan finds what Run would delete and changes nothing but the probe object that tells the store's
+// time.
 func (s *Sweeper) Plan(ctx context.Context) (Summary, error) { return s.run(ctx, true) }
 
 // Run sweeps. On an error some of it is done; the next run does the rest.
@@ -198,7 +199,8 @@ func (w *sweep) delete(ctx context.Context, ds []Deletion) error {
 	return nil
 }
 
-// bucket lists everything and deletes what is garbage, then forgets topics of which nothing is left.
+// bucket lists everything and deletes what is garbage, then forgets topics of which nothing is
+// left.
 func (w *sweep) bucket(ctx context.Context) error {
 	var due []cluster.DeletedTopic
 	for _, d := range w.reader.State().DeletedTopics() {
@@ -209,7 +211,9 @@ func (w *sweep) bucket(ctx context.Context) error {
 	if err := w.fenceDeleted(ctx, due); err != nil {
 		return err
 	}
-	for _, prefix := range []string{"cluster/", "manifests/", "segments/", "tables/", objstore.ProbePrefix} {
+	for _, prefix := range []string{
+		"cluster/", "manifests/", "segments/", "tables/", objstore.ProbePrefix,
+	} {
 		err := catalog.EachObject(ctx, w.cat.Store(), prefix, w.page)
 		if err != nil {
 			return err
