@@ -13,8 +13,8 @@ import (
 	"github.com/varve-log/varve/segment"
 )
 
-// Log is a partition that this agent leads, as the Sealer sees it. Its methods touch memory and local
-// disk only, are safe for concurrent use, and may be called until Remove has returned.
+// Log is a partition that this agent leads, as the Sealer sees it. Its methods touch memory and
+// local disk only, are safe for concurrent use, and may be called until Remove has returned.
 type Log interface {
 	// TP is the partition and Topic its topic's name.
 	TP() kafka.TopicPartition

@@ -85,8 +85,8 @@ func (s *Sealer) backlog(head manifest.Head, rolled []Rolled, v *view) {
 	}
 }
 
-// nextSegment is the rolled segment that the sealed part goes on with. What lies wholly below the log
-// start offset is not worth sealing.
+// nextSegment is the rolled segment that the sealed part goes on with. What lies wholly below the
+// log start offset is not worth sealing.
 func nextSegment(head manifest.Head, rolled []Rolled) (Rolled, bool) {
 	from := head.NextBase()
 	for _, r := range rolled {
@@ -120,8 +120,8 @@ func releasable(l Log, head manifest.Head, st settings.Topic, now time.Time) kaf
 	return target
 }
 
-// beyond tells whether the oldest segment of size bytes of log is beyond a retention, whose negative
-// bounds mean none. A segment without timestamps is as old as its roll.
+// beyond tells whether the oldest segment of size bytes of log is beyond a retention, whose
+// negative bounds mean none. A segment without timestamps is as old as its roll.
 func beyond(r Rolled, size int64, age time.Duration, bytes int64, now time.Time) bool {
 	if bytes >= 0 && size-bytes >= r.Bytes {
 		return true

@@ -60,8 +60,8 @@ func (p *part) isRemoved(s *Sealer) bool {
 	return p.removed
 }
 
-// pause is how long to wait after so many failures in a row: doubling, bounded, and varied by up to a
-// quarter so that partitions do not come back all at once.
+// pause is how long to wait after so many failures in a row: doubling, bounded, and varied by up to
+// a quarter so that partitions do not come back all at once.
 func (s *Sealer) pause(failures int) time.Duration {
 	d := s.cfg.RetryPauseMax
 	if failures < 32 {

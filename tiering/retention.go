@@ -11,8 +11,8 @@ import (
 )
 
 // expireStep applies retention.ms and retention.bytes over both tiers when it is due, as Kafka's
-// tiered storage counts them: whole segments, oldest first; by bytes only while what stays is not less
-// than the bound. It moves the log start offset; objects are swept later by compaction/gc.
+// tiered storage counts them: whole segments, oldest first; by bytes only while what stays is not
+// less than the bound. It moves the log start offset; objects are swept later by compaction/gc.
 func (s *Sealer) expireStep(ctx context.Context, p *part, st settings.Topic) error {
 	now := s.now()
 	if now.Before(p.retentionAt) {
@@ -122,8 +122,8 @@ func (s *Sealer) excess(
 	return total - st.RetentionBytes, nil
 }
 
-// mayBeOld tells, without I/O, whether some segment may be beyond retention.ms: only then entries are
-// looked at.
+// mayBeOld tells, without I/O, whether some segment may be beyond retention.ms: only then entries
+// are looked at.
 func mayBeOld(head manifest.Head, l Log, st settings.Topic, now time.Time) bool {
 	if st.RetentionTime < 0 {
 		return false

@@ -31,8 +31,8 @@ type Deps struct {
 	OnExpired func(tp kafka.TopicPartition)
 }
 
-// Sealer seals, releases and expires the segments of the partitions in its care. Make one with New and
-// start it with Run.
+// Sealer seals, releases and expires the segments of the partitions in its care. Make one with New
+// and start it with Run.
 type Sealer struct {
 	cfg     Config
 	store   objstore.Store
@@ -93,8 +93,8 @@ func (s *Sealer) Add(l Log) {
 	s.kick()
 }
 
-// Remove lets go of a partition. The step under way is cancelled and waited for until ctx ends, whose
-// error it then returns; the Log must stay usable until a Remove returned nil.
+// Remove lets go of a partition. The step under way is cancelled and waited for until ctx ends,
+// whose error it then returns; the Log must stay usable until a Remove returned nil.
 func (s *Sealer) Remove(ctx context.Context, tp kafka.TopicPartition) error {
 	s.mu.Lock()
 	p := s.parts[tp]
@@ -291,8 +291,8 @@ func (s *Sealer) takeReady(ctx context.Context) (*part, context.Context, context
 	}
 }
 
-// finish records how a step ended and makes the partition due again: at once for what may be left to
-// do, behind the others that wait, or after a pause.
+// finish records how a step ended and makes the partition due again: at once for what may be left
+// to do, behind the others that wait, or after a pause.
 func (s *Sealer) finish(ctx context.Context, p *part, err error) {
 	now := s.now()
 	s.mu.Lock()

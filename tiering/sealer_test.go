@@ -146,7 +146,8 @@ func TestSealNowGivesUpWithItsContextAndSaysWhy(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	r := b.sealer.SealNow(ctx, []kafka.TopicPartition{l.tp, {Partition: 99}})
-	if !errors.Is(r[0].Err, context.DeadlineExceeded) || !errors.Is(r[0].Err, objstore.ErrUnavailable) {
+	if !errors.Is(r[0].Err, context.DeadlineExceeded) ||
+		!errors.Is(r[0].Err, objstore.ErrUnavailable) {
 		t.Errorf("got %v", r[0].Err)
 	}
 	if !errors.Is(r[1].Err, ErrUnknownPartition) {

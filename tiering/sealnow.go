@@ -15,14 +15,14 @@ type SealResult struct {
 	// VerifiedEnd is the exclusive end of what is in the bucket for sure.
 	VerifiedEnd kafka.Offset
 	// Err is nil if all that was below the last stable offset when SealNow was called is in the
-	// bucket. Otherwise ErrUnknownPartition, ErrLocalOnly, ErrClosed, or ctx's error along with why the
-	// last try failed.
+	// bucket. Otherwise ErrUnknownPartition, ErrLocalOnly, ErrClosed, or ctx's error along with why
+	// the last try failed.
 	Err error
 }
 
-// SealNow rolls the active segments of partitions, seals all that is below their last stable offsets
-// as of the call, and waits until it is verified. It gives up when ctx ends; what was begun goes on.
-// There is one result for each partition, in order. Run must be running.
+// SealNow rolls the active segments of partitions, seals all that is below their last stable
+// offsets as of the call, and waits until it is verified. It gives up when ctx ends; what was begun
+// goes on. There is one result for each partition, in order. Run must be running.
 func (s *Sealer) SealNow(ctx context.Context, tps []kafka.TopicPartition) []SealResult {
 	results := make([]SealResult, len(tps))
 	var wg sync.WaitGroup

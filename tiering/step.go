@@ -46,8 +46,8 @@ func (s *Sealer) release(p *part, head manifest.Head, st settings.Topic) error {
 	return nil
 }
 
-// sealStep verifies, and uploads and commits the next segment if there is one; the edit that commits
-// it records what was verified too, so that a backlog costs one edit for each segment.
+// sealStep verifies, and uploads and commits the next segment if there is one; the edit that
+// commits it records what was verified too, so that a backlog costs one edit for each segment.
 func (s *Sealer) sealStep(ctx context.Context, p *part) error {
 	l := p.log
 	head := known(l.Manifest())

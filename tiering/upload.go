@@ -17,8 +17,8 @@ import (
 	"github.com/varve-log/varve/segment"
 )
 
-// attempt remembers the name under which a sealed form was put, so that trying again after a failure
-// puts the same bytes under the same name and leaves no second object behind.
+// attempt remembers the name under which a sealed form was put, so that trying again after a
+// failure puts the same bytes under the same name and leaves no second object behind.
 type attempt struct {
 	id     segment.ID
 	crc32c uint32
@@ -63,8 +63,8 @@ func (s *Sealer) setUploading(p *part, r Rolled) {
 	s.mu.Unlock()
 }
 
-// UploadInFlight reports whether an object with that unique part of its key is being uploaded or may
-// yet be committed: a sweep by this leader leaves it alone (compaction/gc).
+// UploadInFlight reports whether an object with that unique part of its key is being uploaded or
+// may yet be committed: a sweep by this leader leaves it alone (compaction/gc).
 func (s *Sealer) UploadInFlight(tp kafka.TopicPartition, uid string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,9 +85,9 @@ func (s *Sealer) noteInFlight(p *part, uid string) {
 	p.inFlight[uid] = struct{}{}
 }
 
-// settleInFlight forgets all attempts: an edit was committed, so that whatever edit before it had an
-// unknown outcome is decided. At most one name is added between two of these, but for a segment whose
-// sealed form changed between tries.
+// settleInFlight forgets all attempts: an edit was committed, so that whatever edit before it had
+// an unknown outcome is decided. At most one name is added between two of these, but for a segment
+// whose sealed form changed between tries.
 func (s *Sealer) settleInFlight(p *part) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,8 +182,8 @@ func (s *Sealer) put(ctx context.Context, p *part, e manifest.Entry, sealed *seg
 	return err
 }
 
-// name gives the unique part of the object's key: the one of the attempt before if its bytes were the
-// same.
+// name gives the unique part of the object's key: the one of the attempt before if its bytes were
+// the same.
 func (a *attempt) name(sealed *segment.Sealed) string {
 	if a.uid == "" || a.id != sealed.Meta.ID || a.crc32c != sealed.CRC32C {
 		var random [12]byte

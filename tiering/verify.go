@@ -89,8 +89,8 @@ func (s *Sealer) compareFooter(
 	return nil
 }
 
-// repair puts the object of a committed entry again, if the local copy still gives the very bytes that
-// were committed.
+// repair puts the object of a committed entry again, if the local copy still gives the very bytes
+// that were committed.
 func (s *Sealer) repair(ctx context.Context, p *part, e manifest.Entry) error {
 	for _, r := range p.log.Rolled() {
 		if r.NextOffset != e.NextOffset || r.BaseOffset > e.BaseOffset {

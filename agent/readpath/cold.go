@@ -145,8 +145,8 @@ func (s *slice) read(ctx context.Context, req Request) (Data, error) {
 	}
 }
 
-// readAt reads at least want bytes from a batch at position on, cut to whole blocks. need, if not 0,
-// is how many bytes it takes to return anything.
+// readAt reads at least want bytes from a batch at position on, cut to whole blocks. need, if not
+// 0, is how many bytes it takes to return anything.
 func (s *slice) readAt(
 	ctx context.Context, req Request, position, want int64,
 ) (d Data, need int64, err error) {
@@ -173,8 +173,8 @@ func (s *slice) readAt(
 	}, 0, nil
 }
 
-// verified reads whole blocks and checks them; when they are bad, once more past the cache, whose copy
-// may be what is bad.
+// verified reads whole blocks and checks them; when they are bad, once more past the cache, whose
+// copy may be what is bad.
 func (s *slice) verified(ctx context.Context, b []byte, from int64) error {
 	if err := s.r.parts.Ranges.ReadRange(ctx, s.object, b, from); err != nil {
 		return err
@@ -200,8 +200,8 @@ type whole struct {
 	next    kafka.Offset
 }
 
-// cut finds the batches to return in data, which begins with a batch at or below req.From. need is the
-// size that data must have for the first of them, where it has not.
+// cut finds the batches to return in data, which begins with a batch at or below req.From. need is
+// the size that data must have for the first of them, where it has not.
 func cut(data []byte, req Request) (w whole, need int64, err error) {
 	begin, at := 0, 0
 	w.next = req.From

@@ -20,8 +20,8 @@ type place struct {
 	next kafka.Offset
 }
 
-// cursor is a sequential reader of the bucket between its fetches. It is owned by the fetch that took
-// it, or idle in cursors.
+// cursor is a sequential reader of the bucket between its fetches. It is owned by the fetch that
+// took it, or idle in cursors.
 type cursor struct {
 	tp    kafka.TopicPartition
 	it    *replay.Iterator
@@ -33,8 +33,8 @@ type cursor struct {
 	elem  *list.Element
 }
 
-// cursors keeps idle cursors by where they go on, and the marks that other cold fetches left. Guarded
-// by the Reader's mutex.
+// cursors keeps idle cursors by where they go on, and the marks that other cold fetches left.
+// Guarded by the Reader's mutex.
 type cursors struct {
 	idle   map[place]*cursor
 	recent list.List // of idle *cursor, newest in front
@@ -137,9 +137,9 @@ func (r *Reader) openCursor(ctx context.Context, src Source, req Request) (*curs
 	return &cursor{tp: src.Manifest.TP(), it: it, next: req.From}, nil
 }
 
-// putCursor makes a cursor wait for the next fetch, or closes it: after an error other than the end of
-// a fetch's context, and at the end of what it can read. There it leaves a mark, so that the reader
-// gets a new one if the hot log has moved on by then.
+// putCursor makes a cursor wait for the next fetch, or closes it: after an error other than the end
+// of a fetch's context, and at the end of what it can read. There it leaves a mark, so that the
+// reader gets a new one if the hot log has moved on by then.
 func (r *Reader) putCursor(c *cursor, err error) {
 	keep := !c.ended && (err == nil || errors.Is(err, context.Canceled) ||
 		errors.Is(err, context.DeadlineExceeded))

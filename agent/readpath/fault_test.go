@@ -194,7 +194,8 @@ func TestEveryCallFailsInEveryWay(t *testing.T) {
 	}
 }
 
-// TestCallsFailAtRandom fails a third of all calls; the seed replays a run as far as goroutines allow.
+// TestCallsFailAtRandom fails a third of all calls; the seed replays a run as far as goroutines
+// allow.
 func TestCallsFailAtRandom(t *testing.T) {
 	for range 6 {
 		seed := rand.Uint64()

@@ -35,10 +35,13 @@ func buffer(n int) ([]byte, func()) {
 }
 
 // FetchHot is Fetch from local disk alone: hotlog.ErrBelowLocalStart says that the bucket has to be
-// asked. A fetch near the end of the log costs one small buffer; a longer one goes on in large ones.
+// asked. A fetch near the end of the log costs one small buffer; a longer one goes on in large
+// ones.
 func (r *Reader) FetchHot(src Source, req Request) (Data, error) {
-	if start, end := src.Hot.LogStartOffset(), src.Hot.LogEndOffset(); req.From < start || req.From > end {
-		return Data{}, fmt.Errorf("%w: offset %d, log is [%d,%d)", ErrOffsetOutOfRange, req.From, start, end)
+	start, end := src.Hot.LogStartOffset(), src.Hot.LogEndOffset()
+	if req.From < start || req.From > end {
+		return Data{}, fmt.Errorf("%w: offset %d, log is [%d,%d)",
+			ErrOffsetOutOfRange, req.From, start, end)
 	}
 	d := Data{Next: req.From}
 	left := req.BytesMax

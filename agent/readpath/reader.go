@@ -120,10 +120,11 @@ func New(cfg Config, p Parts) (*Reader, error) {
 	}, nil
 }
 
-// Fetch reads whole batches from the one that contains r.From, wherever they lie. Empty Records mean
-// that r.Until is reached, or that the first batch is larger than r.BytesMax and r.MinOne is not set.
-// An answer may end early, at a seam or the border of a segment. Errors: ErrOffsetOutOfRange,
-// ErrCorrupt, ErrMissing, ErrClosed, those of local disk and of the store, and ctx's.
+// Fetch reads whole batches from the one that contains r.From, wherever they lie. Empty Records
+// mean that r.Until is reached, or that the first batch is larger than r.BytesMax and r.MinOne is
+// not set. An answer may end early, at a seam or the border of a segment. Errors:
+// ErrOffsetOutOfRange, ErrCorrupt, ErrMissing, ErrClosed, those of local disk and of the store, and
+// ctx's.
 func (r *Reader) Fetch(ctx context.Context, src Source, req Request) (Data, error) {
 	for range seamTriesMax {
 		d, err := r.FetchHot(src, req)

@@ -28,7 +28,7 @@ func TestFetchCrossesTheSeamWithTheSameBytes(t *testing.T) {
 	w.until("release", func() bool { return w.log.LocalLogStartOffset() >= 3000 })
 	for _, bytesMax := range []int{1, 10_000, 100_000, 1 << 20, 50 << 20} {
 		if got := w.readAll(0, bytesMax); !bytes.Equal(got, w.data) {
-			t.Errorf("%d bytes at a time: read %d bytes that differ from %d", bytesMax, len(got), len(w.data))
+			t.Errorf("%d at a time: %d bytes that differ from %d", bytesMax, len(got), len(w.data))
 		}
 	}
 	if n := testutil.ToFloat64(w.reader.metrics.cursorsOpened); n == 0 {

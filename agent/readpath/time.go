@@ -9,9 +9,9 @@ import (
 )
 
 // OffsetForTime finds the first record of either tier below bound whose timestamp is ts or later,
-// whatever the order of timestamps. Epoch is kafka.NoLeaderEpoch where the hot log answered: it knows
-// its epochs. False when there is none. The bucket is asked only for what lies below the local log
-// start offset; that waits for it.
+// whatever the order of timestamps. Epoch is kafka.NoLeaderEpoch where the hot log answered: it
+// knows its epochs. False when there is none. The bucket is asked only for what lies below the
+// local log start offset; that waits for it.
 func (r *Reader) OffsetForTime(
 	ctx context.Context, src Source, ts kafka.Timestamp, bound kafka.Offset,
 ) (replay.TimeAnswer, bool, error) {

@@ -51,8 +51,8 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// File is the local file that holds the blocks. The cache owns it: it is emptied by New and closed by
-// Close.
+// File is the local file that holds the blocks. The cache owns it: it is emptied by New and closed
+// by Close.
 type File interface {
 	io.ReaderAt
 	io.WriterAt
@@ -94,8 +94,8 @@ type flight struct {
 	err  error
 }
 
-// New makes an empty cache of store's objects in file. A nil file, or BytesMax below one block, keeps
-// nothing between reads. Metrics may be nil.
+// New makes an empty cache of store's objects in file. A nil file, or BytesMax below one block,
+// keeps nothing between reads. Metrics may be nil.
 func New(
 	store objstore.Store, file File, cfg Config, m *Metrics, logger *slog.Logger,
 ) (*Cache, error) {
@@ -119,8 +119,8 @@ func New(
 	}, nil
 }
 
-// ReadRange implements Ranges: blocks on the local disk are read there, the others are filled, all at
-// once. When ctx ends first, its error is returned and the fills go on.
+// ReadRange implements Ranges: blocks on the local disk are read there, the others are filled, all
+// at once. When ctx ends first, its error is returned and the fills go on.
 func (c *Cache) ReadRange(ctx context.Context, o Object, dst []byte, off int64) error {
 	if err := o.check(dst, off); err != nil || len(dst) == 0 {
 		return err
@@ -191,8 +191,8 @@ func (w wait) take(ctx context.Context) error {
 	return nil
 }
 
-// cut gives the part of dst, which begins at off of the object, that lies in the block that begins at
-// base, and where the part begins in the block.
+// cut gives the part of dst, which begins at off of the object, that lies in the block that begins
+// at base, and where the part begins in the block.
 func cut(dst []byte, off, base, blockBytes int64) (part []byte, at int64) {
 	from := max(off, base)
 	to := min(off+int64(len(dst)), base+blockBytes)

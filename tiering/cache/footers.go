@@ -67,8 +67,8 @@ func NewFooters(store objstore.Store, cfg FooterConfig, m *Metrics) *Footers {
 	}
 }
 
-// Get gives an object's footer, whose size the manifest tells, by one GET however many ask. When ctx
-// ends its error is returned and the footer still arrives. Errors: those of the store, and
+// Get gives an object's footer, whose size the manifest tells, by one GET however many ask. When
+// ctx ends its error is returned and the footer still arrives. Errors: those of the store, and
 // segment.ErrCorrupt for a footer that cannot be parsed.
 func (f *Footers) Get(
 	ctx context.Context, o Object, footerBytes int64,

@@ -36,24 +36,33 @@ type Direct struct{ Store objstore.Store }
 var _ Ranges = Direct{}
 
 // ReadRange implements Ranges by one ranged GET, tried again a few times where the store was not
-// available or the body ended early. The errors are objstore's; objstore.ErrNotFound is not retried.
+// available or the body ended early. The errors are objstore's; objstore.ErrNotFound is not
+// retried.
 func (d Direct) ReadRange(ctx context.Context, o Object, dst []byte, off int64) error {
-	return d.ReadSteps(ctx, o, dst, off, len(dst), func([]byte, int64) error { return nil })
+	seen := func([]byte, int64) error { return nil }
+	return d.ReadSteps(ctx, o, dst, off, Steps{Bytes: len(dst), Seen: seen})
 }
 
-// ReadSteps is ReadRange that shows each step bytes of dst, and the rest, to seen as soon as they are
-// there and still in the processor's caches, with their position in the object. An error of seen ends
-// the read and is returned as it is; after a retry seen is called from the start again.
+// Steps say how a read is looked at while it arrives.
+type Steps struct {
+	// Bytes is the size of a step; the last may be shorter.
+	Bytes int
+	// Seen gets each step with its position in the object, as soon as it is there and still in the
+	// processor's caches. An error ends the read and is returned as it is. After a retry Seen is
+	// called from the start again.
+	Seen func(part []byte, at int64) error
+}
+
+// ReadSteps is ReadRange that is looked at while it arrives.
 func (d Direct) ReadSteps(
-	ctx context.Context, o Object, dst []byte, off int64, step int,
-	seen func(part []byte, at int64) error,
+	ctx context.Context, o Object, dst []byte, off int64, steps Steps,
 ) error {
 	if err := o.check(dst, off); err != nil || len(dst) == 0 {
 		return err
 	}
 	pause := getPauseMin
 	for try := 1; ; try++ {
-		seenErr, err := d.once(ctx, o, dst, off, step, seen)
+		seenErr, err := d.once(ctx, o, dst, off, steps)
 		if seenErr != nil || err == nil {
 			return seenErr
 		}
@@ -68,8 +77,7 @@ func (d Direct) ReadSteps(
 }
 
 func (d Direct) once(
-	ctx context.Context, o Object, dst []byte, off int64, step int,
-	seen func(part []byte, at int64) error,
+	ctx context.Context, o Object, dst []byte, off int64, steps Steps,
 ) (seenErr, err error) {
 	body, _, err := d.Store.Get(ctx, o.Key, objstore.Range{Offset: off, Length: int64(len(dst))})
 	if err != nil {
@@ -80,15 +88,15 @@ func (d Direct) once(
 			err = cerr
 		}
 	}()
-	for at := 0; at < len(dst); at += step {
-		part := dst[at:min(at+step, len(dst))]
+	for at := 0; at < len(dst); at += steps.Bytes {
+		part := dst[at:min(at+steps.Bytes, len(dst))]
 		if _, err := io.ReadFull(body, part); err != nil {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
 		}
-		if err := seen(part, off+int64(at)); err != nil {
+		if err := steps.Seen(part, off+int64(at)); err != nil {
 			return err, nil
 		}
 	}

@@ -1,8 +1,8 @@
 package cache
 
-// slots is the bookkeeping of the file's fixed slots and their CLOCK. It does no I/O and is guarded by
-// the Cache's mutex. A slot is free, being written, or published; only a published one with no pins
-// can be evicted.
+// slots is the bookkeeping of the file's fixed slots and their CLOCK. It does no I/O and is guarded
+// by the Cache's mutex. A slot is free, being written, or published; only a published one with no
+// pins can be evicted.
 type slots struct {
 	all   []slot
 	byID  map[blockID]int
@@ -24,8 +24,8 @@ func newSlots(count int) slots {
 	return slots{all: make([]slot, count), byID: make(map[blockID]int, count)}
 }
 
-// take reserves a slot for a block, evicting one if needed, and tells the bytes evicted. It fails when
-// the block has a slot already, or when every slot is pinned or being written.
+// take reserves a slot for a block, evicting one if needed, and tells the bytes evicted. It fails
+// when the block has a slot already, or when every slot is pinned or being written.
 func (s *slots) take(id blockID) (index, evicted int, ok bool) {
 	if _, exists := s.byID[id]; exists {
 		return 0, 0, false
@@ -56,8 +56,8 @@ func (s *slots) take(id blockID) (index, evicted int, ok bool) {
 	return 0, 0, false
 }
 
-// publish makes a written slot readable. Only a read gives it its second chance, so that what was read
-// once goes before what is read again.
+// publish makes a written slot readable. Only a read gives it its second chance, so that what was
+// read once goes before what is read again.
 func (s *slots) publish(index, length int, sums []uint32) {
 	e := &s.all[index]
 	e.length, e.sums, e.writing = length, sums, false

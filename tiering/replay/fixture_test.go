@@ -161,7 +161,7 @@ func (b *bucket) damage(e manifest.Entry, at int64) {
 }
 
 func smallConfig() Config {
-	return Config{ChunkBytes: chunkBytesMin, Parallel: 3, SpareChunks: 4}
+	return Config{ChunkBytes: chunkBytesMin, Parallel: 3, SpareChunks: 10}
 }
 
 func (b *bucket) reader(cfg Config) *Reader {

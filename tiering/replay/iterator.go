@@ -41,8 +41,8 @@ type Iterator struct {
 	closed  bool
 }
 
-// Start is the first offset that the iterator could give: From, or the log start offset where that is
-// higher.
+// Start is the first offset that the iterator could give: From, or the log start offset where that
+// is higher.
 func (it *Iterator) Start() kafka.Offset { return it.start }
 
 // Position is the next offset: go on from here after an interruption.
@@ -55,8 +55,8 @@ func (it *Iterator) End() kafka.Offset { return it.end }
 func (it *Iterator) Skipped() []Skip { return slices.Clone(it.skipped) }
 
 // Next waits for the next Run, which the caller releases. io.EOF: the end is reached. When ctx ends
-// its error is returned and the iterator can be used again; other errors repeat the failed step when
-// Next is called again: *CorruptError, *MissingError, those of the store and the manifest.
+// its error is returned and the iterator can be used again; other errors repeat the failed step
+// when Next is called again: *CorruptError, *MissingError, those of the store and the manifest.
 func (it *Iterator) Next(ctx context.Context) (*Run, error) {
 	for {
 		if it.closed {

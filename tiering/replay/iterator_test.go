@@ -17,10 +17,11 @@ import (
 
 func TestIteratorGivesTheSealedBytesAcrossSegments(t *testing.T) {
 	b := newBucket(t)
-	b.fill(3, 5, 4, 300)                                                     // small segments: one GET each
-	b.fill(2, 40, 3, 3000)                                                   // several chunks
-	b.seal(nil, b.batch(1, 10), b.batch(1, 3*chunkBytesMin), b.batch(2, 20)) // a batch over chunks
-	b.seal(nil, b.batch(1, 2*headroomBytes), b.batch(1, 5))                  // larger than the headroom
+	b.fill(3, 5, 4, 300)   // one GET each
+	b.fill(2, 40, 3, 3000) // several chunks
+	// A batch over several chunks, and one that is larger than the headroom.
+	b.seal(nil, b.batch(1, 10), b.batch(1, 3*chunkBytesMin), b.batch(2, 20))
+	b.seal(nil, b.batch(1, 2*headroomBytes), b.batch(1, 5))
 	r := b.reader(smallConfig())
 	it, err := r.Open(t.Context(), b.m, Options{})
 	if err != nil {
@@ -79,7 +80,8 @@ func TestIteratorNamesWhatIsCorruptAndSkipsItOnRequest(t *testing.T) {
 	}
 	got, err := readAll(t.Context(), t, it)
 	var corrupt *CorruptError
-	if !errors.As(err, &corrupt) || !errors.Is(err, ErrCorrupt) || !errors.Is(err, segment.ErrCorrupt) {
+	if !errors.As(err, &corrupt) || !errors.Is(err, ErrCorrupt) ||
+		!errors.Is(err, segment.ErrCorrupt) {
 		t.Fatalf("got %v", err)
 	}
 	if corrupt.Object != bad.Key(tp0) || corrupt.Position > 200_000 || corrupt.Position < 190_000 {
@@ -212,7 +214,9 @@ func TestIteratorGoesOnAfterItsCallersContextAndStoreErrors(t *testing.T) {
 	cancel()
 	var got []byte
 	failures := 0
-	b.store.Add(faulty.Rule{Op: faulty.Get, Prefix: "segments/", Nth: 4, Times: 9, Fault: faulty.Unavailable})
+	b.store.Add(faulty.Rule{
+		Op: faulty.Get, Prefix: "segments/", Nth: 4, Times: 9, Fault: faulty.Unavailable,
+	})
 	for {
 		if run, err := it.Next(cancelled); err == nil { // may or may not be ready
 			got = append(got, run.Bytes...)

@@ -33,8 +33,8 @@ type Group struct {
 	turn  int
 }
 
-// OpenGroup begins to read partitions. Interleaved, their reading ahead shares Config.Parallel, with
-// at least one chunk for each; sequentially, only the partition in turn is read.
+// OpenGroup begins to read partitions. Interleaved, their reading ahead shares Config.Parallel,
+// with at least one chunk for each; sequentially, only the partition in turn is read.
 func (r *Reader) OpenGroup(parts []Part, order Order) *Group {
 	if order == Interleaved {
 		share := max(1, r.cfg.Parallel/max(1, len(parts)))

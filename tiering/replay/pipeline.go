@@ -12,9 +12,9 @@ import (
 	"github.com/varve-log/varve/tiering/cache"
 )
 
-// pipeline gets the chunks of a range of offsets ahead of the consumer, in order. A planner walks the
-// manifest and starts one goroutine for each chunk. Twice as many chunks as GETs at once are planned, so
-// that chunks which are ready behind a slow one leave no connection idle.
+// pipeline gets the chunks of a range of offsets ahead of the consumer, in order. A planner walks
+// the manifest and starts one goroutine for each chunk. Twice as many chunks as GETs at once are
+// planned, so that chunks which are ready behind a slow one leave no connection idle.
 type pipeline struct {
 	r        *Reader
 	manifest Manifest
@@ -183,14 +183,16 @@ func (p *pipeline) fetchOnce(ctx context.Context, j *job) error {
 	}
 	data := j.chunk.mem[headroomBytes:][:j.end-j.from]
 	// Each block is verified while it is in the processor's caches.
-	err := p.r.direct.ReadSteps(ctx, j.object, data, j.from, int(j.footer.BlockBytes()),
-		func(part []byte, at int64) error {
+	err := p.r.direct.ReadSteps(ctx, j.object, data, j.from, cache.Steps{
+		Bytes: int(j.footer.BlockBytes()),
+		Seen: func(part []byte, at int64) error {
 			if err := j.footer.VerifyBlocks(at, part); err != nil {
 				return err
 			}
 			j.good = min(at+int64(len(part)), j.to)
 			return nil
-		})
+		},
+	})
 	p.r.metrics.ReadBytes.Add(float64(j.good - j.from))
 	return err
 }

@@ -28,8 +28,8 @@ func newPool(chunkBytes, spare int) *pool {
 	return &pool{bytes: headroomBytes + chunkBytes, spare: make(chan *chunk, spare)}
 }
 
-// get gives a chunk with room for n bytes and one reference. More than ChunkBytes, which only objects
-// with larger blocks need, is not kept.
+// get gives a chunk with room for n bytes and one reference. More than ChunkBytes, which only
+// objects with larger blocks need, is not kept.
 func (p *pool) get(n int64) *chunk {
 	var c *chunk
 	if need := headroomBytes + int(n); need > p.bytes {

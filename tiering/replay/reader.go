@@ -35,8 +35,8 @@ func New(
 	}, nil
 }
 
-// Open begins to read a partition, by the head in memory where one was loaded. Reading ahead starts at
-// once and goes on until Close, which the caller owes; ctx bounds only Open itself.
+// Open begins to read a partition, by the head in memory where one was loaded. Reading ahead starts
+// at once and goes on until Close, which the caller owes; ctx bounds only Open itself.
 func (r *Reader) Open(ctx context.Context, m Manifest, o Options) (*Iterator, error) {
 	head, err := headOf(ctx, m)
 	if err != nil {
