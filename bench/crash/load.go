@@ -18,6 +18,10 @@ const (
 	inFlightMax = 500
 	valueBytes  = 600
 	adminTime   = 30 * time.Second
+	// A producer sends burst records each pace at most, 3,000/s: a faster load only makes the reads
+	// after each round longer.
+	pace  = 10 * time.Millisecond
+	burst = 30
 )
 
 // topicConfigs make small segments that are sealed and released all the time.
@@ -86,7 +90,16 @@ func startLoad(bootstrap string, b *book) (*load, error) {
 // produce sends records with ids that never repeat, each to a partition by turns.
 func (l *load) produce(ctx context.Context, producer int, client *kgo.Client) {
 	padding := make([]byte, valueBytes)
+	ticker := time.NewTicker(pace)
+	defer ticker.Stop()
 	for n := 0; ctx.Err() == nil; n++ {
+		if n%burst == 0 {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+		}
 		if !l.awaitResume(ctx) {
 			return
 		}
