@@ -295,10 +295,11 @@ func (c *Census) cluster(ctx context.Context, f Finding) (Finding, error) {
 }
 
 func (c *Census) table(ctx context.Context, f Finding, o objstore.Info) (Finding, error) {
-	parts := strings.Split(o.Key, "/")
-	topic, err := kafka.ParseTopicID(parts[1])
-	if err != nil || len(parts) < 3 {
-		return f.is(Foreign, "not a table of a topic"), nil //nolint:nilerr // the error is the finding
+	_, rest, _ := strings.Cut(o.Key, "/")
+	id, _, inside := strings.Cut(rest, "/")
+	topic, err := kafka.ParseTopicID(id)
+	if err != nil || !inside {
+		return f.is(Foreign, "not a table of a topic"), nil //nolint:nilerr // it is the finding
 	}
 	f, gone, err := c.gone(ctx, f, topic, o)
 	if err != nil || gone {

@@ -232,7 +232,7 @@ func (c *Catalog) swapRoot(ctx context.Context, v, next *view) (*cluster.State, 
 	}
 	next.head, next.state = head, next.state.AtVersion(head.Version)
 	if err := c.adopt(next); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("commit: %w here, though it was written: %w", ErrUnknownOutcome, err)
 	}
 	return next.state, nil
 }

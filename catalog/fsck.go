@@ -207,7 +207,14 @@ func (f *fsck) partition(ctx context.Context, tp kafka.TopicPartition, p cluster
 	if err != nil {
 		return err
 	}
-	if h.Deleted || h.FenceEpoch > p.LeaderEpoch+1 {
+	if h.FenceEpoch > p.LeaderEpoch+1 {
+		// The cluster state at hand may simply be older than this head.
+		if _, err := f.reader.Refresh(ctx); err != nil {
+			return err
+		}
+		p, _ = f.reader.State().Partition(tp)
+	}
+	if h.FenceEpoch > p.LeaderEpoch+1 && (!h.Deleted || p.Assigned != nil) {
 		f.report.problem(manifest.HeadKey(tp), "fenced by leader epoch %d, the cluster state knows %d: "+
 			"one of the two was restored from an old copy", h.FenceEpoch, p.LeaderEpoch)
 	}

@@ -295,6 +295,11 @@ func (p *PartitionManifest) spill(
 	}
 	for _, ref := range need {
 		pg, err := p.parts.cache.load(ctx, p.tp, ref)
+		if damaged(err) {
+			// A damaged page must not stop sealing. The spill begins a new one; fsck names this one.
+			o.Logger.Error("manifest page is damaged", "object", ref.Key(p.tp), "err", err)
+			continue
+		}
 		if err != nil {
 			return h, nil, err
 		}

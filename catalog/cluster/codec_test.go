@@ -49,19 +49,20 @@ func goldenObjects(t *testing.T) (Root, []Delta, Delta) {
 	return root, []Delta{d1, d2}, page
 }
 
-// TestGoldenFiles holds the decoders to the bytes that the first release wrote.
+// TestGoldenFiles holds the decoders to the bytes that the first release wrote. Empty and absent
+// lists are the same to a reader, so it compares with what the present bytes read as.
 func TestGoldenFiles(t *testing.T) {
 	root, deltas, page := goldenObjects(t)
 	raw, err := EncodeRoot(root)
-	checkGolden(t, "head-1.json", raw, err, root, DecodeRoot)
+	checkGolden(t, "head-1.json", raw, err, DecodeRoot)
 	raw, err = EncodeDeltas(deltas)
-	checkGolden(t, "deltas-1.json.gz", raw, err, deltas, DecodeDeltas)
+	checkGolden(t, "deltas-1.json.gz", raw, err, DecodeDeltas)
 	raw, err = EncodePage(page)
-	checkGolden(t, "page-1.json.gz", raw, err, page, DecodePage)
+	checkGolden(t, "page-1.json.gz", raw, err, DecodePage)
 }
 
 func checkGolden[T any](
-	t *testing.T, name string, now []byte, err error, want T, decode func([]byte) (T, error),
+	t *testing.T, name string, now []byte, err error, decode func([]byte) (T, error),
 ) {
 	t.Helper()
 	if err != nil {
@@ -79,9 +80,8 @@ func checkGolden[T any](
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Empty and absent lists are the same to a reader: compare through the present bytes.
-	fresh, err := decode(now)
-	if err != nil || !reflect.DeepEqual(got, fresh) {
+	want, err := decode(now)
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("%s reads as %+v, want %+v, %v", name, got, want, err)
 	}
 }
