@@ -78,7 +78,7 @@ func (w *world) sweep() error {
 	_, err := gc.New(w.cat, gc.Options{
 		Grace: -1,
 		Leads: func(tp kafka.TopicPartition) (gc.Lead, bool) {
-			return gc.Lead{Epoch: 1, UploadInFlight: func(uid string) bool {
+			return gc.Lead{Epoch: w.epoch, UploadInFlight: func(uid string) bool {
 				return w.sealer.UploadInFlight(tp, uid)
 			}}, tp == tp0
 		},
@@ -183,6 +183,7 @@ func TestEveryCallFailsInEveryWay(t *testing.T) {
 		for _, f := range faulty.Faults(c.Op, !c.Cond.Always()) {
 			name := fmt.Sprintf("call %d %s %s: %s", c.N, c.Op, c.Key, f)
 			t.Run(fmt.Sprintf("%d-%s-%s", c.N, c.Op, f), func(t *testing.T) {
+				t.Parallel()
 				w := newWorld(t)
 				w.createTopic()
 				w.store.FailCall(c.N, f)
@@ -192,6 +193,57 @@ func TestEveryCallFailsInEveryWay(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestCrashAtEveryCall ends the process at each call of the sealer, before and after its effect, and
+// starts again: sealing goes on, nothing is lost, and one sweep leaves nothing behind.
+func TestCrashAtEveryCall(t *testing.T) {
+	for n := 1; ; n++ {
+		reached := true
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%d-%t", n, after), func(t *testing.T) {
+				w := newWorld(t)
+				w.createTopic()
+				reached = w.crashAt(len(w.store.Calls())+n, after)
+				w.append(40, 1500)
+				w.set(func(s *settings.Topic) { s.LocalRetentionBytes = 0 })
+				w.seal()
+				w.until("release", func() bool { return w.log.LocalLogStartOffset() == w.next })
+				w.holds("crash at " + t.Name())
+			})
+		}
+		if !reached || t.Failed() {
+			return
+		}
+	}
+}
+
+// crashAt seals and crashes at a call; false: there is no such call.
+func (w *world) crashAt(n int, after bool) bool {
+	fault := faulty.ResetBefore
+	if after {
+		fault = faulty.ResetAfter
+	}
+	w.append(40, 1500)
+	_, _ = w.log.Roll()
+	w.append(40, 1500)
+	_, _ = w.log.Roll()
+	// From this call on the store cannot be reached: the process learns of nothing any more.
+	w.store.FailCall(n, fault)
+	for next := n + 1; next < n+200; next++ {
+		w.store.FailCall(next, faulty.Unavailable)
+	}
+	w.sealer.Notify(tp0)
+	reached := true
+	w.until("the crash, or the end", func() bool {
+		head, _ := w.log.manifest.Head()
+		reached = len(w.store.Calls()) >= n
+		return reached || head.VerifiedEnd == w.next
+	})
+	w.stop()
+	w.store.Quiet()
+	w.crash()
+	return reached
 }
 
 // TestCallsFailAtRandom fails a third of all calls; the seed replays a run as far as goroutines

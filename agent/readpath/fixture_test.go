@@ -13,6 +13,7 @@ import (
 
 	"github.com/varve-log/varve/agent/hotlog"
 	"github.com/varve-log/varve/catalog"
+	"github.com/varve-log/varve/catalog/cluster"
 	"github.com/varve-log/varve/internal/objstore/faulty"
 	"github.com/varve-log/varve/internal/objstore/mem"
 	"github.com/varve-log/varve/internal/vfs"
@@ -37,13 +38,14 @@ type tier struct {
 	stable   atomic.Int64 // caps the last stable offset, if not 0
 
 	onRelease func(below kafka.Offset)
+	epoch     kafka.LeaderEpoch
 }
 
 var _ tiering.Log = (*tier)(nil)
 
 func (l *tier) TP() kafka.TopicPartition       { return tp0 }
 func (l *tier) Topic() string                  { return "flights" }
-func (l *tier) LeaderEpoch() kafka.LeaderEpoch { return 1 }
+func (l *tier) LeaderEpoch() kafka.LeaderEpoch { return l.epoch }
 func (l *tier) Settings() settings.Topic       { return *l.settings.Load() }
 func (l *tier) Manifest() tiering.Manifest     { return l.manifest }
 
@@ -85,9 +87,10 @@ type world struct {
 	cache  *cache.Cache
 	foot   *cache.Footers
 
-	data []byte // everything appended, byte for byte
-	next kafka.Offset
-	stop func()
+	data  []byte // everything appended, byte for byte
+	next  kafka.Offset
+	epoch kafka.LeaderEpoch
+	stop  func()
 }
 
 func testSealerConfig() tiering.Config {
@@ -139,7 +142,16 @@ func (w *world) open(st *settings.Topic) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.log = &tier{Log: l, manifest: m, onRelease: w.checkRelease}
+	w.epoch++ // no restart resumes an epoch
+	if _, ok := w.cat.State().Partition(tp0); ok {
+		state, err := w.cat.Commit(ctx, cluster.StartLeading{Agent: 1})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		p, _ := state.Partition(tp0)
+		w.epoch = max(w.epoch, p.LeaderEpoch)
+	}
+	w.log = &tier{Log: l, manifest: m, onRelease: w.checkRelease, epoch: w.epoch}
 	w.log.settings.Store(st)
 	w.newSealer()
 	w.newReader()
@@ -204,6 +216,18 @@ func (w *world) close() {
 	_ = w.cat.Close()
 }
 
+// crash ends everything as kill -9 does, but for goroutines, and starts again on what the disk and the
+// bucket hold.
+func (w *world) crash() {
+	w.t.Helper()
+	disk := w.fs.ProcessCrashClone()
+	st := w.log.settings.Load()
+	w.close()
+	w.fs = disk
+	w.files = hotlog.NewFileSet(64)
+	w.open(st)
+}
+
 func (w *world) source() Source { return Source{Hot: w.log.Log, Manifest: w.log.manifest} }
 
 // stamp is the timestamp of an offset.
@@ -226,14 +250,14 @@ func (w *world) append(batches, size int) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		got, err := w.log.Append(made, 1, hotlog.AppendOptions{AppendTime: kafka.NoTimestamp})
+		got, err := w.log.Append(made, w.epoch, hotlog.AppendOptions{AppendTime: kafka.NoTimestamp})
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		if got.BaseOffset != w.next {
 			w.t.Fatalf("appended at %d, want %d", got.BaseOffset, w.next)
 		}
-		w.data = append(w.data, made...)
+		w.data = append(w.data, made...) // with offset and epoch patched in
 		w.next = got.NextOffset
 	}
 }
