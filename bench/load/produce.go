@@ -135,7 +135,7 @@ func (p Produce) open(ctx context.Context) ([]*lane, error) {
 		defer func() { _ = conn.Close() }()
 		leaders, err := conn.Leaders(ctx, p.Topic)
 		if err != nil {
-			return nil, fmt.Errorf("find the leaders of %s: %w", p.Topic, err)
+			return nil, err
 		}
 		if len(leaders) < p.Connections {
 			return nil, fmt.Errorf("topic %s has %d partitions: %d connections need one each",

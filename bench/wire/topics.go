@@ -51,8 +51,20 @@ func (c *Conn) CreateTopic(
 			return fmt.Errorf("create topic %s: %w%s", topic, err, detail)
 		}
 	}
-	_, err = c.Leaders(ctx, topic)
-	return err
+	if _, err = c.Leaders(ctx, topic); err != nil {
+		return err
+	}
+	// A leader that the metadata names may not know it yet: it does when it tells an offset.
+	for i := range partitions {
+		led := func() error {
+			_, err := c.Offset(topic, i, Latest)
+			return err
+		}
+		if err := c.await(ctx, led); err != nil {
+			return fmt.Errorf("wait for the leader of %s-%d: %w", topic, i, err)
+		}
+	}
+	return nil
 }
 
 // DeleteTopic removes a topic; one that is not there is no error.
@@ -75,18 +87,30 @@ func (c *Conn) DeleteTopic(topic string) error {
 
 // Leaders gives the address of each partition's leader, and waits for those that have none yet
 // until ctx ends.
-func (c *Conn) Leaders(ctx context.Context, topic string) ([]string, error) {
-	timer := time.NewTicker(leaderPause)
-	defer timer.Stop()
+func (c *Conn) Leaders(ctx context.Context, topic string) (addrs []string, err error) {
+	err = c.await(ctx, func() error {
+		addrs, err = c.leaders(topic)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find the leaders of %s: %w", topic, err)
+	}
+	return addrs, nil
+}
+
+// await repeats a question until the answer is another than "not yet".
+func (c *Conn) await(ctx context.Context, ask func() error) error {
+	ticker := time.NewTicker(leaderPause)
+	defer ticker.Stop()
 	for {
-		addrs, err := c.leaders(topic)
+		err := ask()
 		if err == nil || !kerr.IsRetriable(err) {
-			return addrs, err
+			return err
 		}
 		select {
-		case <-timer.C:
+		case <-ticker.C:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("find the leaders of %s: %w", topic, err)
+			return err
 		}
 	}
 }
