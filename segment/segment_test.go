@@ -181,31 +181,6 @@ func TestShortTailTellsWhatItNeeds(t *testing.T) {
 	}
 }
 
-func FuzzParseFooter(f *testing.F) {
-	data, _ := dataOf(f, 5, 6, 0)
-	_, object := sealed(f, data, idAt(0), WriteOptions{KeyFilter: true})
-	f.Add(object)
-	f.Add(object[len(data):])
-	f.Fuzz(func(t *testing.T, b []byte) {
-		footer, _, err := ParseFooter(b, int64(len(b)))
-		if err != nil || footer == nil {
-			return
-		}
-		footer.Lookup(5)
-		footer.LookupTime(5)
-		footer.MayContainKey([]byte("k"))
-	})
-}
-
-func FuzzVerify(f *testing.F) {
-	data, _ := dataOf(f, 6, 6, 0)
-	_, object := sealed(f, data, idAt(0), WriteOptions{KeyFilter: true})
-	f.Add(object)
-	f.Fuzz(func(t *testing.T, b []byte) {
-		_, _ = Verify(bytes.NewReader(b), int64(len(b)))
-	})
-}
-
 func BenchmarkSeal(b *testing.B) {
 	builder := record.NewBuilder(record.None)
 	for range 60 {
