@@ -209,6 +209,7 @@ func TestEveryCallEveryWay(t *testing.T) {
 }
 
 func TestRandomFaultsLoseNoAcknowledgedTopic(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(40) {
 		store := faulty.New(mem.New())
 		agents := []*Catalog{open(t, store, Options{}), open(t, store, Options{})}

@@ -132,6 +132,7 @@ func fill(t *testing.T, c *Catalog, tp kafka.TopicPartition, n int,
 }
 
 func TestFindingOneOfManySegmentsTakesThreeGets(t *testing.T) {
+	t.Parallel()
 	n := 100_000
 	if testing.Short() {
 		n = 10_000

@@ -3,8 +3,6 @@ package cluster
 import (
 	"fmt"
 	"slices"
-
-	"github.com/varve-log/varve/kafka"
 )
 
 var (
@@ -246,53 +244,4 @@ func (s *State) firstUnfenced(ids []int32) int32 {
 
 func without(ids []int32, id int32) []int32 {
 	return slices.DeleteFunc(slices.Clone(ids), func(x int32) bool { return x == id })
-}
-
-// SetPartition replaces one partition's leadership as decided on its PartitionEpoch, which rises by
-// one. ErrUnknownTopic, ErrUnknownPartition, ErrStale, ErrInvalid.
-type SetPartition struct {
-	TP kafka.TopicPartition
-	// Partition is the new value; its PartitionEpoch is the one that the decision saw.
-	Partition Partition
-}
-
-// Apply implements Change.
-func (c SetPartition) Apply(s *State) (*State, error) {
-	t, ok := s.topics[c.TP.Topic]
-	if !ok {
-		return nil, fmt.Errorf("change partition %s: %w", c.TP, ErrUnknownTopic)
-	}
-	old, ok := s.Partition(c.TP)
-	if !ok {
-		return nil, fmt.Errorf("change partition %s: %w", c.TP, ErrUnknownPartition)
-	}
-	p := c.Partition
-	if p.PartitionEpoch != old.PartitionEpoch {
-		return nil, fmt.Errorf("change partition %s: %w: partition epoch %d, not %d",
-			c.TP, ErrStale, old.PartitionEpoch, p.PartitionEpoch)
-	}
-	if p.LeaderEpoch < old.LeaderEpoch || p.Leader != old.Leader && p.LeaderEpoch == old.LeaderEpoch {
-		return nil, fmt.Errorf("change partition %s: %w: leader %d in epoch %d after leader %d in %d",
-			c.TP, ErrInvalid, p.Leader, p.LeaderEpoch, old.Leader, old.LeaderEpoch)
-	}
-	p.PartitionEpoch++
-	if err := p.validate(); err != nil {
-		return nil, fmt.Errorf("change partition %s: %w", c.TP, err)
-	}
-	nt := t.clone()
-	nt.Partitions[c.TP.Partition] = p
-	n := s.clone()
-	n.setTopic(nt)
-	return n, nil
-}
-
-func (p Partition) validate() error {
-	if len(p.Assigned) == 0 || len(p.Assigned) > ReplicasMax || len(p.ISR) > ReplicasMax ||
-		len(p.ELR) > ReplicasMax || p.Leader < NoAgent || p.LeaderEpoch < 0 || p.PartitionEpoch < 0 {
-		return fmt.Errorf("%w: partition %+v", ErrInvalid, p)
-	}
-	if p.Leader != NoAgent && !slices.Contains(p.ISR, p.Leader) {
-		return fmt.Errorf("%w: leader %d is not in sync", ErrInvalid, p.Leader)
-	}
-	return nil
 }
