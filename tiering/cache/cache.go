@@ -92,6 +92,8 @@ type flight struct {
 	done chan struct{}
 	data []byte
 	err  error
+
+	forgotten bool // guarded by the Cache's mutex: what it brings is not to be kept
 }
 
 // New makes an empty cache of store's objects in file. A nil file, or BytesMax below one block,
@@ -150,6 +152,12 @@ func (c *Cache) ReadRange(ctx context.Context, o Object, dst []byte, off int64) 
 func (c *Cache) Forget(key string) {
 	c.mu.Lock()
 	dropped := c.slots.forget(key)
+	for id, f := range c.flights {
+		if id.key == key {
+			f.forgotten = true
+			delete(c.flights, id)
+		}
+	}
 	c.mu.Unlock()
 	c.metrics.UsedBytes.Sub(float64(dropped))
 }
@@ -269,15 +277,18 @@ func (c *Cache) fill(o Object, id blockID, f *flight) {
 	}
 	close(f.done)
 	if f.err == nil {
-		c.store(id, data)
+		c.store(id, f)
 	}
 	c.mu.Lock()
-	delete(c.flights, id)
+	if c.flights[id] == f {
+		delete(c.flights, id)
+	}
 	c.mu.Unlock()
 }
 
 // store writes a block to the local disk. Until it is there the flight still serves readers.
-func (c *Cache) store(id blockID, data []byte) {
+func (c *Cache) store(id blockID, f *flight) {
+	data := f.data
 	c.mu.Lock()
 	slot, evicted, ok := c.slots.take(id)
 	c.mu.Unlock()
@@ -291,10 +302,12 @@ func (c *Cache) store(id blockID, data []byte) {
 	sums := checksums(data)
 	_, err := c.file.WriteAt(data, int64(slot)*int64(c.cfg.BlockBytes))
 	c.mu.Lock()
-	if err != nil {
+	keep := err == nil && !f.forgotten
+	if keep {
+		keep = c.slots.publish(slot, len(data), sums)
+	}
+	if !keep {
 		c.slots.abandon(slot)
-	} else {
-		c.slots.publish(slot, len(data), sums)
 	}
 	c.mu.Unlock()
 	if err != nil {
@@ -302,7 +315,9 @@ func (c *Cache) store(id blockID, data []byte) {
 		c.logger.Warn("cache block not kept", "object", id.key, "err", err)
 		return
 	}
-	c.metrics.UsedBytes.Add(float64(len(data)))
+	if keep {
+		c.metrics.UsedBytes.Add(float64(len(data)))
+	}
 }
 
 // readLocal fills part from a kept block and reports whether it could.

@@ -323,3 +323,24 @@ func TestConfigNamesTheFieldThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+func TestForgetHoldsForAFillUnderWay(t *testing.T) {
+	// A block that had arrived damaged was forgotten before it was kept, and kept after that.
+	f := newFixture(t, &memFile{}, smallConfig(8), 100)
+	f.store.hold = make(chan struct{})
+	done := make(chan error, 1)
+	go func() { done <- f.cache.ReadRange(context.Background(), f.o, make([]byte, 10), 0) }()
+	for f.store.gets.Load() == 0 {
+		waitTick(t)
+	}
+	f.cache.Forget(f.o.Key)
+	close(f.store.hold)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	waitIdle(t, f.cache)
+	f.read(t, 0, 10)
+	if gets := f.store.gets.Load(); gets != 2 {
+		t.Errorf("%d GETs, want 2", gets)
+	}
+}

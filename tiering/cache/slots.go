@@ -58,10 +58,15 @@ func (s *slots) take(id blockID) (index, evicted int, ok bool) {
 
 // publish makes a written slot readable. Only a read gives it its second chance, so that what was
 // read once goes before what is read again.
-func (s *slots) publish(index, length int, sums []uint32) {
+// False: the block was published in another slot meanwhile.
+func (s *slots) publish(index, length int, sums []uint32) bool {
 	e := &s.all[index]
+	if _, exists := s.byID[e.id]; exists {
+		return false
+	}
 	e.length, e.sums, e.writing = length, sums, false
 	s.byID[e.id] = index
+	return true
 }
 
 // abandon frees a slot whose write failed.
