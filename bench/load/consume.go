@@ -91,7 +91,5 @@ func (c Consume) bytes(t *tally) int64 {
 }
 
 func (c Consume) result(t *tally, start time.Time) Result {
-	return Result{
-		Records: t.records, Bytes: c.bytes(t), Elapsed: time.Since(start), Latency: &Histogram{},
-	}
+	return Result{Records: t.records, Bytes: c.bytes(t), Elapsed: time.Since(start)}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/varve-log/varve/bench/wire"
+	"github.com/varve-log/varve/internal/histogram"
 )
 
 // lane is one connection of a produce run, sending to one partition.
@@ -25,7 +26,7 @@ type lane struct {
 
 	records int64
 	bytes   int64
-	latency Histogram // the reader's until run returns
+	latency *histogram.Histogram // of all lanes
 }
 
 // flight is one request on its way.
@@ -36,11 +37,13 @@ type flight struct {
 	step        time.Duration // between its records' due times
 }
 
-func newLane(p Produce, conn *wire.Conn, partition int32) *lane {
+func newLane(
+	p Produce, conn *wire.Conn, partition int32, latency *histogram.Histogram,
+) *lane {
 	e := newEncoder(p.RecordBytes)
 	fit := e.fit(p.BatchBytes)
 	return &lane{
-		cfg: p, conn: conn, partition: partition, encoder: e, fit: fit,
+		cfg: p, conn: conn, partition: partition, encoder: e, fit: fit, latency: latency,
 		frame:  wire.NewFrame(p.Topic, p.Acks, e.bound(fit)),
 		broken: make(chan error, 1),
 		// A request counts as in flight from before its write until its answer was read: the channel
@@ -171,11 +174,11 @@ func (l *lane) receive() {
 		}
 		now := time.Now()
 		if f.step == 0 {
-			l.latency.Record(now.Sub(f.first), int64(f.records))
+			l.latency.Add(now.Sub(f.first))
 			continue
 		}
 		for i := range f.records {
-			l.latency.Record(now.Sub(f.first.Add(time.Duration(i)*f.step)), 1)
+			l.latency.Add(now.Sub(f.first.Add(time.Duration(i) * f.step)))
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/varve-log/varve/bench/wire"
+	"github.com/varve-log/varve/internal/histogram"
 )
 
 // Produce says what to send. DefaultProduce gives values that work; Addr and Topic are the caller's.
@@ -80,9 +81,9 @@ type Result struct {
 	Records int64
 	Bytes   int64 // of values; of whole batches for PreEncoded and raw fetches
 	Elapsed time.Duration
-	// Latency is per record: from the time it was due for a paced load, else from its request's
-	// write to the answer. Empty for acks 0 and fetches.
-	Latency *Histogram
+	// Latency is per record, from the time it was due, for a paced load; else per request, from just
+	// before it waits for room in flight to its answer. Empty for acks 0, nil for fetches.
+	Latency *histogram.Histogram
 }
 
 // BytesPerSecond is the mean over the whole run.
@@ -97,7 +98,8 @@ func (p Produce) Run(ctx context.Context) (Result, error) {
 	if err := p.Validate(); err != nil {
 		return Result{}, err
 	}
-	lanes, err := p.open(ctx)
+	latency := &histogram.Histogram{}
+	lanes, err := p.open(ctx, latency)
 	defer func() {
 		for _, l := range lanes {
 			_ = l.conn.Close()
@@ -112,17 +114,16 @@ func (p Produce) Run(ctx context.Context) (Result, error) {
 		group.Go(func() error { return l.run(ctx, start) })
 	}
 	err = group.Wait()
-	total := Result{Elapsed: time.Since(start), Latency: &Histogram{}}
+	total := Result{Elapsed: time.Since(start), Latency: latency}
 	for _, l := range lanes {
 		total.Records += l.records
 		total.Bytes += l.bytes
-		total.Latency.Merge(&l.latency)
 	}
 	return total, err
 }
 
 // open connects one lane per connection.
-func (p Produce) open(ctx context.Context) ([]*lane, error) {
+func (p Produce) open(ctx context.Context, latency *histogram.Histogram) ([]*lane, error) {
 	addrs := make([]string, p.Connections)
 	for i := range addrs {
 		addrs[i] = p.Addr
@@ -149,7 +150,7 @@ func (p Produce) open(ctx context.Context) ([]*lane, error) {
 		if err != nil {
 			return lanes, err
 		}
-		lanes = append(lanes, newLane(p, conn, int32(i)))
+		lanes = append(lanes, newLane(p, conn, int32(i), latency))
 	}
 	return lanes, nil
 }
