@@ -1,8 +1,9 @@
-// Package segment is the sealed form of a log segment: the record batches byte for byte as they lie in
-// the hot log, then a footer that makes the object readable on its own.
+// Package segment is the sealed form of a log segment: the record batches byte for byte as they lie
+// in the hot log, then a footer that makes the object readable on its own.
 //
 // tiering computes a footer with Seal and uploads data and footer as one object; tiering/replay,
-// agent/readpath and query read ranges of it with the help of a Footer; Verify checks a whole object.
+// agent/readpath and query read ranges of it with the help of a Footer; Verify checks a whole
+// object.
 //
 // # Format
 //
@@ -10,8 +11,8 @@
 //
 // # Invariants
 //
-// V5: a sealed object never changes, and its data bytes are those of hot reads. The format of a golden
-// file in testdata is read for ever.
+// V5: a sealed object never changes, and its data bytes are those of hot reads. The format of a
+// golden file in testdata is read for ever.
 //
 // # Concurrency
 //
@@ -19,8 +20,8 @@
 //
 // # Failure
 //
-// Bytes that break the format are ErrCorrupt, whatever they are: every length is held against what is
-// there before memory is taken for it. A newer format is ErrFormat.
+// Bytes that break the format are ErrCorrupt, whatever they are: every length is held against what
+// is there before memory is taken for it. A newer format is ErrFormat.
 //
 // # Not here
 //

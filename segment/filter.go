@@ -14,8 +14,8 @@ const (
 	filterBitsPerKey = 10
 	filterProbes     = 7
 	filterHeader     = 8
-	// filterKeysMax bounds the memory of a filter while it is made to 64 MiB; what comes after makes
-	// the filter say yes to everything.
+	// filterKeysMax bounds the memory of a filter while it is made to 64 MiB; what comes after
+	// makes the filter say yes to everything.
 	filterKeysMax = 8 << 20
 )
 

@@ -22,13 +22,15 @@ type Footer struct {
 	filter    *filter
 }
 
-// ParseFooter parses the last bytes of an object of objectSize bytes. When tail is too short to hold
-// the footer, need is how many of the last bytes it takes, and the footer is nil. The footer does not keep tail.
+// ParseFooter parses the last bytes of an object of objectSize bytes. When tail is too short to
+// hold the footer, need is how many of the last bytes it takes, and the footer is nil. The footer
+// does not keep tail.
 //
 // Errors: ErrCorrupt, ErrFormat.
 func ParseFooter(tail []byte, objectSize int64) (f *Footer, need int64, err error) {
 	if int64(len(tail)) > objectSize {
-		return nil, 0, fmt.Errorf("%w: %d bytes given of an object of %d", ErrCorrupt, len(tail), objectSize)
+		return nil, 0, fmt.Errorf("%w: %d bytes given of an object of %d",
+			ErrCorrupt, len(tail), objectSize)
 	}
 	if len(tail) < trailerBytes && int64(len(tail)) < objectSize {
 		return nil, min(trailerBytes, objectSize), nil
@@ -91,17 +93,19 @@ func (f *Footer) takeBlocks(b []byte) error {
 	}
 	want := (f.meta.DataBytes + f.blockSize - 1) / f.blockSize
 	if int64(len(f.blocks)) != 4*want {
-		return fmt.Errorf("%w: %d bytes of block checksums for %d blocks", ErrCorrupt, len(f.blocks), want)
+		return fmt.Errorf("%w: %d bytes of block checksums for %d blocks",
+			ErrCorrupt, len(f.blocks), want)
 	}
 	return nil
 }
 
-// checkIndex holds the index against the data: ascending, from the start, within, and the two of one
-// length.
+// checkIndex holds the index against the data: ascending, from the start, within, and the two of
+// one length.
 func (f *Footer) checkIndex() error {
 	n := f.entries()
 	if len(f.offsets)%offsetEntrySize != 0 || len(f.times) != n*timeEntrySize {
-		return fmt.Errorf("%w: index sections of %d and %d bytes", ErrCorrupt, len(f.offsets), len(f.times))
+		return fmt.Errorf("%w: index sections of %d and %d bytes",
+			ErrCorrupt, len(f.offsets), len(f.times))
 	}
 	if (n == 0) != (f.meta.DataBytes == 0) {
 		return fmt.Errorf("%w: %d index entries for %d bytes", ErrCorrupt, n, f.meta.DataBytes)
@@ -114,7 +118,8 @@ func (f *Footer) checkIndex() error {
 	lastOffset, lastPosition := int64(-1), int64(-1)
 	for i := range n {
 		o, p := f.entry(i)
-		if int64(o) <= lastOffset || p <= lastPosition || o >= f.meta.NextOffset || p >= f.meta.DataBytes {
+		if int64(o) <= lastOffset || p <= lastPosition || o >= f.meta.NextOffset ||
+			p >= f.meta.DataBytes {
 			return fmt.Errorf("%w: index entry %d is offset %d at %d", ErrCorrupt, i, o, p)
 		}
 		if i > 0 && f.time(i) < f.time(i-1) {
@@ -147,8 +152,8 @@ func (f *Footer) Epochs() []kafka.EpochStart { return f.meta.Epochs }
 // Aborted are all aborted transactions that intersect the segment.
 func (f *Footer) Aborted() []AbortedTxn { return f.aborted }
 
-// Producers decodes the producer state as of the segment's next offset. It costs memory in proportion:
-// the footer itself holds it encoded, for few readers want it.
+// Producers decodes the producer state as of the segment's next offset. It costs memory in
+// proportion: the footer itself holds it encoded, for few readers want it.
 func (f *Footer) Producers() []ProducerState {
 	var out []ProducerState
 	if err := eachProducer(f.producers, func(p ProducerState) { out = append(out, p) }); err != nil {
@@ -160,11 +165,12 @@ func (f *Footer) Producers() []ProducerState {
 // BlockBytes is the size of a checksummed block; the last one may be shorter.
 func (f *Footer) BlockBytes() int64 { return f.blockSize }
 
-// MayContainKey reports whether a record with this key may be in the segment. It never says no wrongly.
+// MayContainKey reports whether a record with this key may be in the segment. It never says no
+// wrongly.
 func (f *Footer) MayContainKey(key []byte) bool { return f.filter.mayContain(key) }
 
-// Lookup gives the position of an indexed batch at or before offset o: reading on from there finds the
-// batch that holds o. Below the segment it is 0.
+// Lookup gives the position of an indexed batch at or before offset o: reading on from there finds
+// the batch that holds o. Below the segment it is 0.
 func (f *Footer) Lookup(o kafka.Offset) int64 {
 	n := f.entries()
 	i := sort.Search(n, func(i int) bool { at, _ := f.entry(i); return at > o })
@@ -175,8 +181,8 @@ func (f *Footer) Lookup(o kafka.Offset) int64 {
 	return position
 }
 
-// LookupAfter gives the first indexed batch whose position is at or above a position: its base offset
-// and position. Where there is none, the segment's next offset and the end of its data.
+// LookupAfter gives the first indexed batch whose position is at or above a position: its base
+// offset and position. Where there is none, the segment's next offset and the end of its data.
 func (f *Footer) LookupAfter(position int64) (kafka.Offset, int64) {
 	n := f.entries()
 	i := sort.Search(n, func(i int) bool { _, at := f.entry(i); return at >= position })
@@ -186,8 +192,8 @@ func (f *Footer) LookupAfter(position int64) (kafka.Offset, int64) {
 	return f.entry(i)
 }
 
-// LookupTime gives a position from which reading on finds the first record with a timestamp of ts or
-// later; no such record lies before it. False when no record of the segment is that late.
+// LookupTime gives a position from which reading on finds the first record with a timestamp of ts
+// or later; no such record lies before it. False when no record of the segment is that late.
 func (f *Footer) LookupTime(ts kafka.Timestamp) (position int64, ok bool) {
 	n := f.entries()
 	i := sort.Search(n, func(i int) bool {
@@ -200,12 +206,13 @@ func (f *Footer) LookupTime(ts kafka.Timestamp) (position int64, ok bool) {
 	return position, true
 }
 
-// VerifyBlocks checks data, which was read at position, against the checksums of all blocks that lie
-// wholly within it. ErrCorrupt names the first that fails.
+// VerifyBlocks checks data, which was read at position, against the checksums of all blocks that
+// lie wholly within it. ErrCorrupt names the first that fails.
 func (f *Footer) VerifyBlocks(position int64, data []byte) error {
 	end := position + int64(len(data))
 	if position < 0 || end > f.meta.DataBytes {
-		return fmt.Errorf("%w: bytes [%d,%d) of %d are no data", ErrCorrupt, position, end, f.meta.DataBytes)
+		return fmt.Errorf("%w: bytes [%d,%d) of %d are no data",
+			ErrCorrupt, position, end, f.meta.DataBytes)
 	}
 	for i := (position + f.blockSize - 1) / f.blockSize; i*f.blockSize < end; i++ {
 		from, to := i*f.blockSize, min((i+1)*f.blockSize, f.meta.DataBytes)
@@ -214,7 +221,8 @@ func (f *Footer) VerifyBlocks(position int64, data []byte) error {
 		}
 		got := crc32.Checksum(data[from-position:to-position], castagnoli)
 		if want := binary.BigEndian.Uint32(f.blocks[i*4:]); got != want {
-			return fmt.Errorf("%w: block [%d,%d) has CRC32C %08x, want %08x", ErrCorrupt, from, to, got, want)
+			return fmt.Errorf("%w: block [%d,%d) has CRC32C %08x, want %08x",
+				ErrCorrupt, from, to, got, want)
 		}
 	}
 	return nil

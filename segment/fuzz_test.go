@@ -12,8 +12,8 @@ import (
 	"github.com/varve-log/varve/kafka"
 )
 
-// repair makes the checksums of a footer right wherever there is something like one at the end of b, so
-// that the fuzzer gets past them. It gives false where there is none.
+// repair makes the checksums of a footer right wherever there is something like one at the end of
+// b, so that the fuzzer gets past them. It gives false where there is none.
 func repair(b []byte) bool {
 	if len(b) < trailerBytes {
 		return false
@@ -43,8 +43,8 @@ func repair(b []byte) bool {
 	return true
 }
 
-// addGoldens adds the small golden files. The fuzzer minimizes what it finds byte by byte: with seeds of
-// many kilobytes it would do nothing else.
+// addGoldens adds the small golden files. The fuzzer minimizes what it finds byte by byte: with
+// seeds of many kilobytes it would do nothing else.
 func addGoldens(f *testing.F) {
 	paths, err := filepath.Glob(filepath.Join(goldenDir, "*.seg"))
 	if err != nil || len(paths) == 0 {

@@ -17,7 +17,8 @@ import (
 	"github.com/varve-log/varve/kafka/record"
 )
 
-// A golden file is written once, by the version of the format that its folder names, and read for ever.
+// A golden file is written once, by the version of the format that its folder names, and read for
+// ever.
 const goldenDir = "testdata/v1"
 
 var writeGolden = flag.Bool("write-golden", false,
@@ -98,7 +99,8 @@ func TestPythonReadsGoldenFiles(t *testing.T) {
 		t.Skip("no python3 here: the reader written from FORMAT.md is not run")
 	}
 	paths := goldenFiles(t)
-	out, err := exec.Command(python, append([]string{"testdata/read_segment.py"}, paths...)...).Output()
+	out, err := exec.Command(python,
+		append([]string{"testdata/read_segment.py"}, paths...)...).Output()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderrOf(err))
 	}

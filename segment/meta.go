@@ -22,8 +22,8 @@ type Meta struct {
 	Records int64
 	Batches int64
 	// MinTimestamp and MaxTimestamp bound the timestamps of the records, control records excluded.
-	// MinTimestamp is kafka.NoTimestamp where it is not known: a record has no timestamp, or Seal did
-	// not look; such a segment may hold any timestamp up to MaxTimestamp. MaxTimestamp is
+	// MinTimestamp is kafka.NoTimestamp where it is not known: a record has no timestamp, or Seal
+	// did not look; such a segment may hold any timestamp up to MaxTimestamp. MaxTimestamp is
 	// kafka.NoTimestamp where no record has one.
 	MinTimestamp kafka.Timestamp
 	MaxTimestamp kafka.Timestamp
@@ -42,8 +42,8 @@ type Meta struct {
 	Cluster string
 }
 
-// AbortedTxn is an aborted transaction: its records lie in [FirstOffset, LastOffset], where LastOffset
-// is that of its abort marker.
+// AbortedTxn is an aborted transaction: its records lie in [FirstOffset, LastOffset], where
+// LastOffset is that of its abort marker.
 type AbortedTxn struct {
 	ProducerID  kafka.ProducerID
 	FirstOffset kafka.Offset

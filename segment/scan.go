@@ -99,7 +99,7 @@ func (s *scan) run(data io.ReaderAt) error {
 func (s *scan) fill(data io.ReaderAt, window []byte, read int64) ([]byte, error) {
 	left := s.meta.DataBytes - read
 	need := int64(record.HeaderSize)
-	if len(window) >= batchSizeEnd {
+	if len(window) >= record.HeaderSize { // record.Next has looked at the length
 		need = int64(binary.BigEndian.Uint32(window[batchSizeEnd-4:])) + batchSizeEnd
 		need = min(need, batchBytesMax, int64(len(window))+left)
 	}
@@ -180,8 +180,8 @@ func (s *scan) batch(b record.Batch, at int64) error {
 	return nil
 }
 
-// index adds an entry where the last one is far enough behind, and keeps the time index's newest entry
-// at the largest timestamp up to here.
+// index adds an entry where the last one is far enough behind, and keeps the time index's newest
+// entry at the largest timestamp up to here.
 func (s *scan) index(b record.Batch, at int64) {
 	be := binary.BigEndian
 	if at == 0 || s.sinceIndex >= int64(s.o.IndexIntervalBytes) {
@@ -194,7 +194,8 @@ func (s *scan) index(b record.Batch, at int64) {
 	s.sinceIndex += int64(len(b))
 }
 
-// walk looks into the records for their bounds in time and for their keys, as far as that is wanted.
+// walk looks into the records for their bounds in time and for their keys, as far as that is
+// wanted.
 func (s *scan) walk(b record.Batch) error {
 	timesTold := b.TimestampType() == record.LogAppendTime
 	if timesTold {
@@ -245,9 +246,9 @@ func (s *scan) walkKeys(wantTimes bool) error {
 	return nil
 }
 
-// time takes a record's timestamp into the bounds. The largest does not rest on the header alone, which
-// a producer may have written wrongly. A record without a timestamp makes the smallest unknown, for a
-// reader that prunes must not miss it.
+// time takes a record's timestamp into the bounds. The largest does not rest on the header alone,
+// which a producer may have written wrongly. A record without a timestamp makes the smallest
+// unknown, for a reader that prunes must not miss it.
 func (s *scan) time(ts kafka.Timestamp) {
 	m := &s.meta
 	m.MaxTimestamp = max(m.MaxTimestamp, ts)

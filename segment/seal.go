@@ -13,21 +13,21 @@ import (
 
 // WriteOptions say what Seal puts into the footer beside what it finds in the data.
 type WriteOptions struct {
-	// IndexIntervalBytes is how much data lies between index entries at least. Raised to a quarter of
-	// BlockBytes where it is below that: readers get whole blocks, and the index is read with the
-	// footer in one request.
+	// IndexIntervalBytes is how much data lies between index entries at least. Raised to a quarter
+	// of BlockBytes where it is below that: readers get whole blocks, and the index is read with
+	// the footer in one request.
 	IndexIntervalBytes int
 	// BlockBytes is the size of a checksummed block, 4 KiB to 64 MiB. Default 256 KiB.
 	BlockBytes int
 	// KeyFilter adds a filter over the records' keys, which inflates compressed batches.
 	KeyFilter bool
-	// SkipRecordTimes does not inflate compressed batches to find the smallest timestamp; where there
-	// are such batches, MinTimestamp is then kafka.NoTimestamp: not known.
+	// SkipRecordTimes does not inflate compressed batches to find the smallest timestamp; where
+	// there are such batches, MinTimestamp is then kafka.NoTimestamp: not known.
 	SkipRecordTimes bool
 	// Gaps allows offsets to be missing before and between batches, as compaction leaves them.
 	Gaps bool
-	// Epochs cover the segment, the first starting at or below its base offset. Empty: those that the
-	// batches carry.
+	// Epochs cover the segment, the first starting at or below its base offset. Empty: those that
+	// the batches carry.
 	Epochs []kafka.EpochStart
 	// Aborted are all aborted transactions that intersect the segment.
 	Aborted []AbortedTxn
@@ -42,8 +42,8 @@ const (
 	blockBytesDefault = 256 << 10
 	blockBytesMin     = 4 << 10
 	blockBytesMax     = 64 << 20
-	// DataBytesMax bounds the data of a segment and how many offsets it spans: the index counts both
-	// from the segment's start in four bytes.
+	// DataBytesMax bounds the data of a segment and how many offsets it spans: the index counts
+	// both from the segment's start in four bytes.
 	DataBytesMax = math.MaxUint32
 )
 
@@ -97,13 +97,13 @@ func (b body) ReadAt(p []byte, at int64) (int, error) {
 	return n, nil
 }
 
-// Seal computes the sealed form of size bytes of record batches. It reads the data once, in order, and
-// holds one batch and the footer in memory.
+// Seal computes the sealed form of size bytes of record batches. It reads the data once, in order,
+// and holds one batch and the footer in memory.
 //
 // The batches must be whole, pass their CRC32C, and follow each other without a gap from
-// id.BaseOffset on; with Gaps they must ascend. Else ErrCorrupt. A batch whose records cannot be read
-// is sealed all the same, because its bytes are what was acked: MinTimestamp is then not known and a
-// key filter denies nothing. Errors of data are returned as they are.
+// id.BaseOffset on; with Gaps they must ascend. Else ErrCorrupt. A batch whose records cannot be
+// read is sealed all the same, because its bytes are what was acked: MinTimestamp is then not known
+// and a key filter denies nothing. Errors of data are returned as they are.
 func Seal(data io.ReaderAt, size int64, id ID, o WriteOptions) (*Sealed, error) {
 	o, err := o.withDefaults()
 	if err != nil {

@@ -8,14 +8,18 @@ import (
 	"io"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/varve-log/varve/kafka"
 	"github.com/varve-log/varve/kafka/record"
 )
 
-// dataOf makes a log of n batches of 1 to 20 records, some compressed, with timestamps out of order.
-func dataOf(t testing.TB, seed uint64, n int, base kafka.Offset) (data []byte, bases []kafka.Offset) {
+// dataOf makes a log of n batches of 1 to 20 records, some compressed, with timestamps out of
+// order.
+func dataOf(
+	t testing.TB, seed uint64, n int, base kafka.Offset,
+) (data []byte, bases []kafka.Offset) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 0))
 	next := base
@@ -26,7 +30,8 @@ func dataOf(t testing.TB, seed uint64, n int, base kafka.Offset) (data []byte, b
 			for j := range value {
 				value[j] = byte(rng.IntN(7))
 			}
-			b.Append(kafka.Timestamp(1_000_000+rng.IntN(5000)), fmt.Appendf(nil, "key-%d", rng.IntN(50)), value)
+			at := kafka.Timestamp(1_000_000 + rng.IntN(5000))
+			b.Append(at, fmt.Appendf(nil, "key-%d", rng.IntN(50)), value)
 		}
 		batch, err := b.Build()
 		if err != nil {
@@ -62,10 +67,12 @@ func TestSealedSegmentReadsBack(t *testing.T) {
 	data, bases := dataOf(t, 1, 200, 1000)
 	options := WriteOptions{
 		IndexIntervalBytes: 4 << 10, BlockBytes: 16 << 10, KeyFilter: true, Cluster: "c",
-		Aborted: []AbortedTxn{{ProducerID: 5, FirstOffset: 1001, LastOffset: 1010, LastStableOffset: 1001}},
+		Aborted: []AbortedTxn{
+			{ProducerID: 5, FirstOffset: 1001, LastOffset: 1010, LastStableOffset: 1001},
+		},
 		Producers: []ProducerState{{
 			ProducerID: 5, Epoch: 2, LastSequence: 9, LastOffset: 1010, LastTimestamp: 77,
-			Batches:               []ProducerBatch{{FirstSequence: 0, LastSequence: 9, BaseOffset: 1001, LastOffset: 1010, Timestamp: 77}},
+			Batches:               []ProducerBatch{{0, 9, 1001, 1010, 77}},
 			CurrentTxnFirstOffset: kafka.NoOffset, CoordinatorEpoch: 4,
 		}},
 	}
@@ -84,7 +91,8 @@ func TestSealedSegmentReadsBack(t *testing.T) {
 		t.Fatalf("meta\n%+v, want\n%+v", f.Meta(), s.Meta)
 	}
 	producers := f.Producers()
-	if !reflect.DeepEqual(producers, options.Producers) || !reflect.DeepEqual(f.Aborted(), options.Aborted) {
+	if !reflect.DeepEqual(producers, options.Producers) ||
+		!reflect.DeepEqual(f.Aborted(), options.Aborted) {
 		t.Fatalf("producers %+v, aborted %+v", producers, f.Aborted())
 	}
 	checkLookups(t, f, data, bases)
@@ -143,10 +151,15 @@ func checkLookups(t *testing.T, f *Footer, data []byte, bases []kafka.Offset) {
 func TestEveryFlippedByteIsFound(t *testing.T) {
 	data, _ := dataOf(t, 2, 12, 0)
 	_, object := sealed(t, data, idAt(0), WriteOptions{BlockBytes: 4 << 10, KeyFilter: true})
-	step := max(len(object)/2000, 1)
+	probes := 1000
+	if testing.Short() {
+		probes = 100
+	}
+	step := max(len(object)/probes, 1)
 	for i := 0; i < len(object); i += step {
 		object[i] ^= 0x40
-		if _, err := Verify(bytes.NewReader(object), int64(len(object))); !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrFormat) {
+		_, err := Verify(bytes.NewReader(object), int64(len(object)))
+		if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrFormat) {
 			t.Fatalf("flipped byte %d of %d: %v", i, len(object), err)
 		}
 		object[i] ^= 0x40
@@ -157,15 +170,16 @@ func TestSealRefusesBrokenData(t *testing.T) {
 	data, _ := dataOf(t, 3, 5, 10)
 	for name, broken := range map[string][]byte{
 		"cut":      data[:len(data)-1],
-		"flipped":  append(append([]byte(nil), data[:100]...), append([]byte{data[100] ^ 1}, data[101:]...)...),
-		"repeated": append(append([]byte(nil), data...), data...),
+		"flipped":  slices.Concat(data[:100], []byte{data[100] ^ 1}, data[101:]),
+		"repeated": slices.Concat(data, data),
 	} {
 		_, err := Seal(bytes.NewReader(broken), int64(len(broken)), ID{BaseOffset: 10}, WriteOptions{})
 		if !errors.Is(err, ErrCorrupt) {
 			t.Fatalf("%s: %v, want ErrCorrupt", name, err)
 		}
 	}
-	if _, err := Seal(bytes.NewReader(data), int64(len(data))+5, ID{BaseOffset: 10}, WriteOptions{}); err == nil {
+	_, err := Seal(bytes.NewReader(data), int64(len(data))+5, ID{BaseOffset: 10}, WriteOptions{})
+	if err == nil {
 		t.Fatal("a file that is too short was sealed")
 	}
 }
@@ -182,23 +196,49 @@ func TestShortTailTellsWhatItNeeds(t *testing.T) {
 }
 
 func BenchmarkSeal(b *testing.B) {
-	builder := record.NewBuilder(record.None)
-	for range 60 {
-		builder.Append(1, []byte("key"), make([]byte, 1024))
+	for name, c := range map[string]struct {
+		codec   record.Codec
+		size    int
+		options WriteOptions
+	}{
+		"none/1000":            {record.None, 1000, WriteOptions{}},
+		"none/100":             {record.None, 100, WriteOptions{}},
+		"none/1000/keys":       {record.None, 1000, WriteOptions{KeyFilter: true}},
+		"zstd/1000":            {record.Zstd, 1000, WriteOptions{}},
+		"zstd/1000/times-skip": {record.Zstd, 1000, WriteOptions{SkipRecordTimes: true}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			data := benchData(b, c.codec, c.size)
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Seal(bytes.NewReader(data), int64(len(data)), ID{}, c.options); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// benchData is about 64 MiB of batches whose records are 64 KiB.
+func benchData(b *testing.B, codec record.Codec, size int) []byte {
+	rng := rand.New(rand.NewPCG(1, 2))
+	builder := record.NewBuilder(codec)
+	for i := range 64 << 10 / size {
+		value := make([]byte, size)
+		for j := range value {
+			value[j] = byte(rng.IntN(16))
+		}
+		builder.Append(kafka.Timestamp(1_700_000_000_000+i), fmt.Appendf(nil, "key-%d", i), value)
 	}
 	batch, err := builder.Build()
 	if err != nil {
 		b.Fatal(err)
 	}
 	var data []byte
-	for i := range 1000 {
-		batch.SetBaseOffset(kafka.Offset(i * 60))
+	for next := kafka.Offset(0); len(data) < 64<<20; next = batch.NextOffset() {
+		batch.SetBaseOffset(next)
 		data = append(data, batch...)
 	}
-	b.SetBytes(int64(len(data)))
-	for b.Loop() {
-		if _, err := Seal(bytes.NewReader(data), int64(len(data)), ID{}, WriteOptions{}); err != nil {
-			b.Fatal(err)
-		}
-	}
+	return data
 }

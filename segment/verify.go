@@ -19,9 +19,9 @@ type Report struct {
 	CRC32C uint32
 }
 
-// Verify reads a whole object once: trailer, every section, every block, every batch, and whether all
-// that the footer says of the data is so: meta, both indexes, epochs, block checksums, key filter.
-// Memory is bounded by the footer and one batch.
+// Verify reads a whole object once: trailer, every section, every block, every batch, and whether
+// all that the footer says of the data is so: meta, both indexes, epochs, block checksums, key
+// filter. Memory is bounded by the footer and one batch.
 //
 // Errors: ErrCorrupt, ErrFormat, and errors of r as they are.
 func Verify(r io.ReaderAt, size int64) (Report, error) {

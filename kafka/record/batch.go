@@ -9,7 +9,8 @@ import (
 	"github.com/varve-log/varve/kafka"
 )
 
-// HeaderSize is the size of a batch's header in bytes, from the base offset through the record count.
+// HeaderSize is the size of a batch's header in bytes, from the base offset through the record
+// count.
 const HeaderSize = 61
 
 // Positions of the header's fields.
@@ -118,8 +119,8 @@ func (b Batch) IsControl() bool { return b.Attributes()&attrControl != 0 }
 // LastOffsetDelta is LastOffset - BaseOffset.
 func (b Batch) LastOffsetDelta() int32 { return b.int32(posLastOffsetDelta) }
 
-// BaseTimestamp is what the records' timestamp deltas count from: the first record's timestamp as the
-// batch was built.
+// BaseTimestamp is what the records' timestamp deltas count from: the first record's timestamp as
+// the batch was built.
 func (b Batch) BaseTimestamp() kafka.Timestamp {
 	return kafka.Timestamp(binary.BigEndian.Uint64(b[posBaseTimestamp:]))
 }
@@ -165,8 +166,9 @@ func (b Batch) SetLeaderEpoch(e kafka.LeaderEpoch) {
 	binary.BigEndian.PutUint32(b[posLeaderEpoch:], uint32(e))
 }
 
-// SetAppendTime makes ts the timestamp of every record (message.timestamp.type=LogAppendTime): it sets
-// the attribute and the max timestamp and computes the CRC anew. The base timestamp stays, as in Kafka.
+// SetAppendTime makes ts the timestamp of every record (message.timestamp.type=LogAppendTime): it
+// sets the attribute and the max timestamp and computes the CRC anew. The base timestamp stays, as
+// in Kafka.
 func (b Batch) SetAppendTime(ts kafka.Timestamp) {
 	binary.BigEndian.PutUint16(b[posAttributes:], uint16(b.Attributes()|attrLogAppendTime))
 	b.putMaxTimestamp(ts)

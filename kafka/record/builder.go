@@ -76,8 +76,8 @@ func (b *Builder) Append(ts kafka.Timestamp, key, value []byte, headers ...Heade
 	b.count++
 }
 
-// Skip leaves n offsets without a record, as compaction does. After it the batch passes ValidateStored
-// but no longer Validate.
+// Skip leaves n offsets without a record, as compaction does. After it the batch passes
+// ValidateStored but no longer Validate.
 func (b *Builder) Skip(n int) { b.skipped += int32(n) }
 
 func appendBytes(to, v []byte) []byte {
@@ -87,8 +87,8 @@ func appendBytes(to, v []byte) []byte {
 	return append(binary.AppendVarint(to, int64(len(v))), v...)
 }
 
-// Build gives the batch of the records appended, with base offset 0 and no leader epoch, in memory of
-// its own.
+// Build gives the batch of the records appended, with base offset 0 and no leader epoch, in memory
+// of its own.
 func (b *Builder) Build() (Batch, error) {
 	compressed, err := deflate(b.Codec, b.records)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 // fuzzLimits keep a bomb from slowing the fuzzer down.
 var fuzzLimits = Limits{InflatedBytesMax: 1 << 20}
 
-// FuzzBatch feeds any bytes to what a broker does with a request's records. Whatever passes Validate
-// must keep its promises.
+// FuzzBatch feeds any bytes to what a broker does with a request's records. Whatever passes
+// Validate must keep its promises.
 func FuzzBatch(f *testing.F) {
 	for c := None; c <= Zstd; c++ {
 		f.Add([]byte(build(f, c, 3)))

@@ -117,8 +117,8 @@ func inflateLZ4(src []byte, dst *buffer, l Limits) error {
 	return drain(r, LZ4, dst, l)
 }
 
-// xerialMagic begins the framing of the Java snappy library, which Java clients and librdkafka write;
-// others write one plain block.
+// xerialMagic begins the framing of the Java snappy library, which Java clients and librdkafka
+// write; others write one plain block.
 var xerialMagic = []byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0}
 
 // xerialHeader is the magic, a version and a lowest compatible version.
@@ -156,7 +156,8 @@ func appendSnappyBlock(src []byte, dst *buffer, l Limits) error {
 	if n > l.InflatedBytesMax-have {
 		return tooLarge(Snappy, l)
 	}
-	// A block of m bytes cannot hold more than about 64 m: a lying length is not worth an allocation.
+	// A block of m bytes cannot hold more than about 64 m: a lying length is not worth an
+	// allocation.
 	if n > 64*len(src)+64 {
 		return fmt.Errorf("snappy block of %d bytes claims %d", len(src), n)
 	}
@@ -185,8 +186,8 @@ var zstdReaders = sync.Pool{New: func() any {
 	return r
 }}
 
-// inflateZstd decodes into the memory there is and, where it does not suffice, again into four times as
-// much: with a pooled buffer that is rare, and faster than to stream.
+// inflateZstd decodes into the memory there is and, where it does not suffice, again into four
+// times as much: with a pooled buffer that is rare, and faster than to stream.
 func inflateZstd(src []byte, dst *buffer, l Limits) error {
 	r := zstdReaders.Get().(*zstd.Decoder)
 	defer zstdReaders.Put(r)

@@ -131,7 +131,8 @@ func TestFranzGoReadsOurMarkers(t *testing.T) {
 	if key.Type != kmsg.ControlRecordKeyTypeAbort || !abort.IsTransactional() {
 		t.Fatalf("type %v, transactional %v", key.Type, abort.IsTransactional())
 	}
-	key, value = controlRecord(t, change) // franz-go calls type 2 otherwise; it is Kafka's LEADER_CHANGE
+	// franz-go calls type 2 otherwise; it is Kafka's LEADER_CHANGE.
+	key, value = controlRecord(t, change)
 	var leader kmsg.LeaderChangeMessage
 	if err := leader.ReadFrom(value); err != nil || leader.LeaderID != 2 ||
 		len(leader.Voters) != 3 || leader.GrantingVoters[2].VoterID != 3 {

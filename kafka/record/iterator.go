@@ -7,8 +7,9 @@ import (
 	"github.com/varve-log/varve/kafka"
 )
 
-// Record is one record of a batch. Its bytes alias the batch or the iterator's buffer, and Headers is
-// reused: all of it is good until the next call of Next or Close. Only the keys of headers are copies.
+// Record is one record of a batch. Its bytes alias the batch or the iterator's buffer, and Headers
+// is reused: all of it is good until the next call of Next or Close. Only the keys of headers are
+// copies.
 type Record struct {
 	Offset    kafka.Offset
 	Timestamp kafka.Timestamp
@@ -67,8 +68,8 @@ func (it *Iterator) Reset(b Batch, l Limits) {
 // Next moves to the next record. False means the end, or an error that Err tells.
 func (it *Iterator) Next() bool { return it.next(true) }
 
-// NextTime is Next, but reads only the record's offset and timestamp: its key, value and headers are
-// skipped without a look, which makes a walk over large records cheap.
+// NextTime is Next, but reads only the record's offset and timestamp: its key, value and headers
+// are skipped without a look, which makes a walk over large records cheap.
 func (it *Iterator) NextTime() bool { return it.next(false) }
 
 func (it *Iterator) next(whole bool) bool {
@@ -155,8 +156,8 @@ func (it *Iterator) content(body []byte, at int) int {
 	return at
 }
 
-// headers reads count headers from body and gives the position after them, or -1. The key of a header
-// that equals the one in its place in the record before is not allocated again.
+// headers reads count headers from body and gives the position after them, or -1. The key of a
+// header that equals the one in its place in the record before is not allocated again.
 func (it *Iterator) headers(body []byte, at int, count int64) int {
 	if at < 0 || count < 0 || count > int64(len(body)-at) { // each has two bytes at least
 		return -1
@@ -184,8 +185,8 @@ func (it *Iterator) headers(body []byte, at int, count int64) int {
 	return at
 }
 
-// varint reads a zigzag varint of b and gives the position after it. A position of -1 says that there
-// is none, and is passed on.
+// varint reads a zigzag varint of b and gives the position after it. A position of -1 says that
+// there is none, and is passed on.
 func varint(b []byte, at int) (v int64, next int) {
 	if uint(at) < uint(len(b)) && b[at] < 0x80 { // one byte, the usual case
 		u := uint64(b[at])

@@ -53,7 +53,8 @@ func TestMalformedRecordsAreCorrupt(t *testing.T) {
 			t.Errorf("%s: %v, want ErrCorrupt", name, err)
 		}
 	}
-	if n, err := walk(batchWith(None, 1, []byte{12, 0, 0, 0, 1, 1, 0}), DefaultLimits()); n != 1 || err != nil {
+	smallest := batchWith(None, 1, []byte{12, 0, 0, 0, 1, 1, 0})
+	if n, err := walk(smallest, DefaultLimits()); n != 1 || err != nil {
 		t.Errorf("smallest record: %d, %v", n, err)
 	}
 }
@@ -101,8 +102,9 @@ func TestSnappyHasTwoFramings(t *testing.T) {
 	}
 }
 
-// A megabyte of compressed zeros is a gigabyte: the limit must hold while inflating, whatever the frame
-// says of its size, and a buffer from the pool that is larger than the limit must not lift it.
+// A megabyte of compressed zeros is a gigabyte: the limit must hold while inflating, whatever the
+// frame says of its size, and a buffer from the pool that is larger than the limit must not lift
+// it.
 func TestBombsStopAtTheLimit(t *testing.T) {
 	bomb := make([]byte, 64<<20)
 	for c := Gzip; c <= Zstd; c++ {

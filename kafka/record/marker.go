@@ -9,16 +9,16 @@ import (
 // Marker is the kind of a control record.
 type Marker int16
 
-// The control records that Kafka's message format defines. LeaderChange is written at the start of a
-// leader's epoch by KRaft's metadata log alone (KIP-595); readers of data meet and skip it.
+// The control records that Kafka's message format defines. LeaderChange is written at the start of
+// a leader's epoch by KRaft's metadata log alone (KIP-595); readers of data meet and skip it.
 const (
 	Abort        Marker = 0
 	Commit       Marker = 1
 	LeaderChange Marker = 2
 )
 
-// NewMarker makes the control batch that ends a producer's transaction (KIP-98): key version and kind,
-// value version and the coordinator's epoch.
+// NewMarker makes the control batch that ends a producer's transaction (KIP-98): key version and
+// kind, value version and the coordinator's epoch.
 func NewMarker(m Marker, id kafka.ProducerID, epoch int16, coordinatorEpoch int32,
 	ts kafka.Timestamp,
 ) Batch {
@@ -30,8 +30,9 @@ func NewMarker(m Marker, id kafka.ProducerID, epoch int16, coordinatorEpoch int3
 	return b.assemble(attrTransactional|attrControl, b.records)
 }
 
-// NewLeaderChange makes the control batch with which a KRaft leader begins its epoch: version, leader,
-// voters and who of them granted the vote, in the flexible encoding of LeaderChangeMessage version 0.
+// NewLeaderChange makes the control batch with which a KRaft leader begins its epoch: version,
+// leader, voters and who of them granted the vote, in the flexible encoding of LeaderChangeMessage
+// version 0.
 func NewLeaderChange(leader int32, voters []int32, ts kafka.Timestamp) Batch {
 	b := NewBuilder(None)
 	value := binary.BigEndian.AppendUint32([]byte{0, 0}, uint32(leader))
@@ -46,8 +47,8 @@ func NewLeaderChange(leader int32, voters []int32, ts kafka.Timestamp) Batch {
 	return b.assemble(attrControl, b.records)
 }
 
-// ParseMarker reads the kind and the coordinator's epoch of a control record. False for control records
-// of other kinds.
+// ParseMarker reads the kind and the coordinator's epoch of a control record. False for control
+// records of other kinds.
 //
 // Only records of batches with IsControl are control records.
 func ParseMarker(r Record) (m Marker, coordinatorEpoch int32, ok bool) {

@@ -55,7 +55,8 @@ func TestInflationIsBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := batch.ValidateRecords(Limits{InflatedBytesMax: 64 << 10}); !errors.Is(err, ErrTooLarge) {
+		err = batch.ValidateRecords(Limits{InflatedBytesMax: 64 << 10})
+		if !errors.Is(err, ErrTooLarge) {
 			t.Fatalf("%s: %v, want ErrTooLarge", c, err)
 		}
 	}

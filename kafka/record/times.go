@@ -6,8 +6,8 @@ import (
 
 // TimestampBounds gives the smallest and the largest timestamp of the batch's records, which are
 // walked, and inflated where they are compressed. The header does not tell the smallest: the base
-// timestamp is the first record's, and later ones may lie before it. Both are kafka.NoTimestamp where
-// there is no record.
+// timestamp is the first record's, and later ones may lie before it. Both are kafka.NoTimestamp
+// where there is no record.
 //
 // Errors: ErrCorrupt, ErrInvalid, ErrTooLarge.
 func (b Batch) TimestampBounds(l Limits) (low, high kafka.Timestamp, err error) {
@@ -27,8 +27,8 @@ func (b Batch) TimestampBounds(l Limits) (low, high kafka.Timestamp, err error) 
 	return low, high, it.Err()
 }
 
-// FindTimestamp gives offset and timestamp of the first record with a timestamp of ts or later; false
-// when there is none, which the header's max timestamp tells without a walk.
+// FindTimestamp gives offset and timestamp of the first record with a timestamp of ts or later;
+// false when there is none, which the header's max timestamp tells without a walk.
 //
 // Errors: ErrCorrupt, ErrInvalid, ErrTooLarge.
 func (b Batch) FindTimestamp(
@@ -47,8 +47,8 @@ func (b Batch) FindTimestamp(
 	return kafka.NoOffset, kafka.NoTimestamp, false, it.Err()
 }
 
-// FindMaxTimestamp gives offset and timestamp of the first record with the largest timestamp (ListOffsets
-// with timestamp -3, KIP-734); false where there is no record.
+// FindMaxTimestamp gives offset and timestamp of the first record with the largest timestamp
+// (ListOffsets with timestamp -3, KIP-734); false where there is no record.
 //
 // Errors: ErrCorrupt, ErrInvalid, ErrTooLarge.
 func (b Batch) FindMaxTimestamp(
@@ -64,8 +64,8 @@ func (b Batch) FindMaxTimestamp(
 	return o, at, ok, it.Err()
 }
 
-// SetMaxTimestamp corrects a header that tells another max timestamp than the records, as Kafka does
-// with what producers send, and computes the CRC anew. Time search relies on this field.
+// SetMaxTimestamp corrects a header that tells another max timestamp than the records, as Kafka
+// does with what producers send, and computes the CRC anew. Time search relies on this field.
 func (b Batch) SetMaxTimestamp(ts kafka.Timestamp) {
 	if b.MaxTimestamp() != ts {
 		b.putMaxTimestamp(ts)

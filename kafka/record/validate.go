@@ -20,8 +20,8 @@ func (b Batch) Validate() error {
 	return nil
 }
 
-// ValidateStored is Validate for a batch from a log: compaction may have removed records, so that the
-// count can be below the offset delta.
+// ValidateStored is Validate for a batch from a log: compaction may have removed records, so that
+// the count can be below the offset delta.
 func (b Batch) ValidateStored() error {
 	if len(b) < HeaderSize {
 		return fmt.Errorf("%w: %d bytes, the header has %d", ErrTruncated, len(b), HeaderSize)
@@ -60,8 +60,8 @@ func (b Batch) validateFields() error {
 	return nil
 }
 
-// ValidateRecords inflates a batch that Validate has passed and walks its records: each must be whole,
-// the offset deltas must count 0, 1, 2, ... and there must be as many as the header says.
+// ValidateRecords inflates a batch that Validate has passed and walks its records: each must be
+// whole, the offset deltas must count 0, 1, 2, ... and there must be as many as the header says.
 //
 // Errors: ErrCorrupt, ErrTooLarge, ErrInvalid.
 func (b Batch) ValidateRecords(l Limits) error {

@@ -20,18 +20,21 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		want   error
 		stored bool // a log may hold it
 	}{
-		"nothing":            {func(Batch) {}, nil, true},
-		"flipped bit":        {func(b Batch) { b[HeaderSize+3] ^= 1 }, ErrCorrupt, false},
-		"crc":                {func(b Batch) { b[posCRC] ^= 1 }, ErrCorrupt, false},
-		"length":             {func(b Batch) { b[posLength+3]++ }, ErrCorrupt, false},
-		"magic 1":            {func(b Batch) { b[posMagic] = 1 }, ErrMagic, false},
-		"unknown attribute":  {func(b Batch) { b[posAttributes] = 1; fixCRC(b) }, ErrInvalid, false},
-		"codec 5":            {func(b Batch) { b[posAttributes+1] = 5; fixCRC(b) }, ErrInvalid, false},
-		"count above delta":  {func(b Batch) { b[posCount+3] = 11; fixCRC(b) }, ErrInvalid, false},
-		"count below delta":  {func(b Batch) { b[posCount+3] = 9; fixCRC(b) }, ErrInvalid, true},
-		"no records":         {func(b Batch) { b[posCount+3] = 0; fixCRC(b) }, ErrInvalid, true},
-		"negative count":     {func(b Batch) { b[posCount] = 0x80; fixCRC(b) }, ErrInvalid, false},
-		"negative delta":     {func(b Batch) { b[posLastOffsetDelta] = 0x80; fixCRC(b) }, ErrInvalid, false},
+		"nothing":           {func(Batch) {}, nil, true},
+		"flipped bit":       {func(b Batch) { b[HeaderSize+3] ^= 1 }, ErrCorrupt, false},
+		"crc":               {func(b Batch) { b[posCRC] ^= 1 }, ErrCorrupt, false},
+		"length":            {func(b Batch) { b[posLength+3]++ }, ErrCorrupt, false},
+		"magic 1":           {func(b Batch) { b[posMagic] = 1 }, ErrMagic, false},
+		"unknown attribute": {func(b Batch) { b[posAttributes] = 1; fixCRC(b) }, ErrInvalid, false},
+		"codec 5":           {func(b Batch) { b[posAttributes+1] = 5; fixCRC(b) }, ErrInvalid, false},
+		"count above delta": {func(b Batch) { b[posCount+3] = 11; fixCRC(b) }, ErrInvalid, false},
+		"count below delta": {func(b Batch) { b[posCount+3] = 9; fixCRC(b) }, ErrInvalid, true},
+		"no records":        {func(b Batch) { b[posCount+3] = 0; fixCRC(b) }, ErrInvalid, true},
+		"negative count":    {func(b Batch) { b[posCount] = 0x80; fixCRC(b) }, ErrInvalid, false},
+		"negative delta": {func(b Batch) {
+			b[posLastOffsetDelta] = 0x80
+			fixCRC(b)
+		}, ErrInvalid, false},
 		"last offset beyond": {func(b Batch) { b.SetBaseOffset(math.MaxInt64 - 9) }, ErrInvalid, false},
 		"last offset just":   {func(b Batch) { b.SetBaseOffset(math.MaxInt64 - 10) }, nil, true},
 		"negative base":      {func(b Batch) { b.SetBaseOffset(-1) }, ErrInvalid, false},
