@@ -28,7 +28,7 @@ func agentFlags() []cli.Flag {
 		},
 		&cli.StringFlag{Name: "data-dir", Value: d.DataDir, Usage: "`DIR` of hot segments"},
 		&cli.StringFlag{
-			Name: "store", DefaultText: "a directory beside the default data directory",
+			Name: "store", DefaultText: "file://$PWD/varve-data/bucket",
 			Usage: "`URL` of the bucket", Sources: cli.EnvVars("VARVE_STORE"),
 		},
 		&cli.Int32Flag{Name: "agent-id", Value: d.AgentID, Usage: "`NUMBER` of this agent in the cluster"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 	"golang.org/x/term"
@@ -82,6 +83,8 @@ func (a *app) root() *cli.Command {
 varve topic create flights --partitions 6
 varve query --store file:///var/lib/varve/store "SELECT count(*) FROM flights"`)
 	adopt(root)
+	// The library has these as variables of the package only.
+	cli.FlagStringer, cli.SubcommandHelpTemplate = flagText, helpTemplate
 	return root
 }
 
@@ -91,8 +94,7 @@ func noun(name, usage string, verbs ...*cli.Command) *cli.Command {
 		Name: name, Usage: usage, Commands: verbs,
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			if !cmd.Args().Present() {
-				cmd.Writer = cmd.Root().ErrWriter
-				return usagef(cmd, "%s needs a command: %s", cmd.FullName(), verbNames(cmd))
+				return usagef(cmd, "%s needs a command: %s", verbPath(cmd), verbNames(cmd))
 			}
 			return unknownCommand(cmd, cmd.Args().First())
 		},
@@ -117,6 +119,47 @@ func adopt(cmd *cli.Command) {
 	cmd.ExitErrHandler = func(context.Context, *cli.Command, error) {}
 	for _, sub := range cmd.Commands {
 		adopt(sub)
+	}
+}
+
+// flagText is a flag's line in a help page: names and placeholder, a tab, what it is.
+func flagText(f cli.Flag) string {
+	doc, ok := f.(cli.DocGenerationFlag)
+	if !ok {
+		return ""
+	}
+	names := f.Names()
+	text := "--" + names[0]
+	for _, short := range names[1:] {
+		text = "-" + short + ", " + text
+	}
+	if _, rest, found := strings.Cut(doc.GetUsage(), "`"); found {
+		placeholder, _, _ := strings.Cut(rest, "`")
+		text += " " + placeholder
+	}
+	text += "\t" + strings.ReplaceAll(doc.GetUsage(), "`", "")
+	if value := defaultText(doc); value != "" {
+		text += " (default: " + value + ")"
+	}
+	if env := doc.GetEnvVars(); len(env) > 0 {
+		text += " [$" + strings.Join(env, ", $") + "]"
+	}
+	return text
+}
+
+// defaultText is a flag's default where it says anything.
+func defaultText(f cli.DocGenerationFlag) string {
+	if !f.TakesValue() {
+		return ""
+	}
+	if text := f.GetDefaultText(); text != "" {
+		return strings.Trim(text, `"`)
+	}
+	switch value := strings.Trim(f.GetValue(), `"`); value {
+	case "0", "0s", "-1", "[]":
+		return ""
+	default:
+		return value
 	}
 }
 

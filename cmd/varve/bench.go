@@ -28,7 +28,7 @@ func benchLengthFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.Int64Flag{Name: "records", Usage: "end after this `NUMBER` of records"},
 		&cli.DurationFlag{
-			Name: "duration", DefaultText: "10s where --records is not given", Usage: "end after this `TIME`",
+			Name: "duration", DefaultText: "10s unless --records", Usage: "end after this `TIME`",
 		},
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/varve-log/varve/internal/render"
 	"github.com/varve-log/varve/kafka"
 )
 
@@ -24,9 +25,8 @@ func bootstrapFlag() cli.Flag {
 
 func storeFlag() cli.Flag {
 	return &cli.StringFlag{
-		Name: "store",
-		Usage: "`URL` of the bucket: file:///dir, s3://bucket/prefix?region=&endpoint=, " +
-			"minio://host:port/bucket/prefix?tls=",
+		Name:    "store",
+		Usage:   "`URL` of the bucket: file:///dir, s3://bucket/prefix, minio://host/bucket",
 		Sources: cli.EnvVars("VARVE_STORE"),
 	}
 }
@@ -73,14 +73,14 @@ func storeOf(cmd *cli.Command) (string, error) {
 	if url := cmd.String("store"); url != "" {
 		return url, nil
 	}
-	return "", usagef(cmd, "%s needs --store", cmd.FullName()).withHint(
+	return "", usagef(cmd, "%s needs --store", verbPath(cmd)).withHint(
 		"give the bucket's URL, such as file:///var/lib/varve/bucket, or set VARVE_STORE")
 }
 
 // bytesOf reads a size such as 1048576, 64KiB, 1.5GiB or 100MB.
 func bytesOf(cmd *cli.Command, flag string) (int64, error) {
 	text := strings.TrimSpace(cmd.String(flag))
-	digits := strings.TrimRight(text, "KMGTiBb ")
+	digits := strings.TrimRight(text, "KMGTkmgtIiBb ")
 	scale, known := sizeUnits[strings.ToLower(strings.TrimSpace(text[len(digits):]))]
 	value, err := strconv.ParseFloat(digits, 64)
 	if err != nil || !known || value < 0 {
@@ -115,7 +115,9 @@ func positionOf(cmd *cli.Command, flag string) (position, error) {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
 		return position{offset: kafka.Offset(n)}, nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly} {
+	for _, layout := range []string{
+		time.RFC3339, "2006-01-02T15:04:05", time.DateTime, time.DateOnly,
+	} {
 		if at, err := time.Parse(layout, text); err == nil {
 			return position{isTime: true, time: kafka.Timestamp(at.UnixMilli())}, nil
 		}
@@ -125,3 +127,11 @@ func positionOf(cmd *cli.Command, flag string) (position, error) {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// countOf says how many there are of what has a regular plural.
+func countOf(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return render.Count(n) + " " + what + "s"
+}

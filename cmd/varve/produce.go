@@ -157,8 +157,8 @@ func (a *app) produce(ctx context.Context, cmd *cli.Command) error {
 	if output == "json" {
 		err = errors.Join(err, render.JSON(a.stdout, summary))
 	}
-	fmt.Fprintf(a.stderr, "appended %s records (%s) to %s in %s, %s records/s\n",
-		render.Count(records), render.Bytes(bytes), args[0], render.Seconds(took),
+	fmt.Fprintf(a.stderr, "appended %s (%s) to %s in %s, %s records/s\n",
+		countOf(records, "record"), render.Bytes(bytes), args[0], render.Seconds(took),
 		render.Count(int64(summary.RecordsPerSecond)))
 	if err != nil {
 		return fmt.Errorf("produce to %q: %w", args[0], err)

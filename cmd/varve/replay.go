@@ -11,7 +11,6 @@ import (
 	"github.com/varve-log/varve/catalog/cluster"
 	"github.com/varve-log/varve/internal/objstore"
 	"github.com/varve-log/varve/internal/progress"
-	"github.com/varve-log/varve/internal/render"
 	"github.com/varve-log/varve/kafka"
 	"github.com/varve-log/varve/query/arrowrec"
 	"github.com/varve-log/varve/tiering/cache"
@@ -75,12 +74,12 @@ func (a *app) replay(ctx context.Context, cmd *cli.Command) error {
 	job.bar.Done()
 	records, _ := job.bar.Totals()
 	job.reportSkips(a.stderr)
-	fmt.Fprintf(a.stderr, "replayed %s records of %s\n", render.Count(records), args[0])
+	fmt.Fprintf(a.stderr, "replayed %s of %s\n", countOf(records, "record"), args[0])
 	if err == nil {
 		return nil
 	}
 	err = fmt.Errorf("replay %q: %w", args[0], err)
-	if job.out != "" && !job.output.columns() {
+	if job.resumable {
 		return fmt.Errorf("%w; go on with --continue", err)
 	}
 	if errors.Is(err, replay.ErrCorrupt) || errors.Is(err, replay.ErrMissing) {
@@ -112,6 +111,8 @@ type replayJob struct {
 	skipped []replay.Skip
 	bar     *progress.Bar
 	format  valueFormat
+	// resumable: what was written can be gone on with.
+	resumable bool
 }
 
 // replayPart is one partition: the offsets to read, and where the reading is.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -67,7 +68,7 @@ func openResumable(j *replayJob) (*resumable, error) {
 	if err := r.f.Truncate(r.mark.Bytes); err != nil {
 		return nil, errors.Join(fmt.Errorf("cut %s to what is whole: %w", j.out, err), r.f.Close())
 	}
-	if _, err := r.f.Seek(r.mark.Bytes, 0); err != nil {
+	if _, err := r.f.Seek(r.mark.Bytes, io.SeekStart); err != nil {
 		return nil, errors.Join(err, r.f.Close())
 	}
 	r.w = bufio.NewWriterSize(r.f, outputBuffer)
@@ -104,8 +105,16 @@ func (r *resumable) load() error {
 	return nil
 }
 
-// at notes that a partition is written up to next.
+// at notes that a partition is written up to next, all of whose records are in w.
 func (r *resumable) at(part int, next kafka.Offset) error {
+	if err := r.w.Flush(); err != nil {
+		return err
+	}
+	size, err := r.f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
+	r.mark.Bytes = size
 	r.mark.Next[r.job.parts[part].manifest.TP().Partition] = next
 	if now := time.Now(); now.Sub(r.marked) >= markEvery {
 		r.marked = now
@@ -114,16 +123,8 @@ func (r *resumable) at(part int, next kafka.Offset) error {
 	return nil
 }
 
-// save makes what is noted true on disk: first the records, then the mark, replaced at once.
+// save replaces the mark at once. The records it tells of were written before.
 func (r *resumable) save() error {
-	if err := r.w.Flush(); err != nil {
-		return err
-	}
-	size, err := r.f.Seek(0, 1)
-	if err != nil {
-		return err
-	}
-	r.mark.Bytes = size
 	raw, err := json.Marshal(r.mark)
 	if err != nil {
 		return err
@@ -135,10 +136,11 @@ func (r *resumable) save() error {
 	return os.Rename(next, markPath(r.job.out))
 }
 
-// close ends the file; an unfinished one can be gone on with from the last whole run.
+// close ends the file; an unfinished one can be gone on with from the last whole run: what was
+// written after it is cut off then.
 func (r *resumable) close(finished bool) error {
 	if !finished {
-		return r.f.Close()
+		return errors.Join(r.save(), r.f.Close())
 	}
 	if err := errors.Join(r.w.Flush(), r.f.Close()); err != nil {
 		return err

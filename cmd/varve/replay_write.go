@@ -45,6 +45,7 @@ func (j *replayJob) run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	j.resumable = true
 	err = j.runLines(ctx, file.w, file.at)
 	return errors.Join(err, file.close(err == nil))
 }

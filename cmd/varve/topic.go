@@ -47,7 +47,7 @@ func (a *app) confirm(cmd *cli.Command, question string) error {
 	}
 	if !a.interactive {
 		return usagef(cmd, "%s asks before it deletes, and there is no terminal to ask on",
-			cmd.FullName()).withHint("give --yes if you are sure")
+			verbPath(cmd)).withHint("give --yes if you are sure")
 	}
 	fmt.Fprintf(a.stderr, "%s [y/N] ", question)
 	line, err := bufio.NewReader(a.stdin).ReadString('\n')

@@ -36,7 +36,7 @@ func (a *app) topicAlter(ctx context.Context, cmd *cli.Command) error {
 	}
 	unset, partitions := cmd.StringSlice("unset"), cmd.Int32("partitions")
 	if len(configs)+len(unset) == 0 && partitions == 0 {
-		return usagef(cmd, "%s needs something to change", cmd.FullName()).withHint(
+		return usagef(cmd, "%s needs something to change", verbPath(cmd)).withHint(
 			"--config NAME=VALUE, --unset NAME or --partitions NUMBER")
 	}
 	client, err := connect(ctx, cmd)

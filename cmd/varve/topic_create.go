@@ -24,11 +24,11 @@ func (a *app) topicCreateCommand() *cli.Command {
 		Name: "create", Usage: "create a topic", ArgsUsage: "TOPIC",
 		Flags: []cli.Flag{
 			&cli.Int32Flag{
-				Name: "partitions", Value: -1, DefaultText: "the agent's num.partitions",
+				Name: "partitions", Value: -1, DefaultText: "num.partitions",
 				Usage: "`NUMBER` of partitions",
 			},
 			&cli.Int16Flag{
-				Name: "replicas", Value: -1, DefaultText: "the agent's default.replication.factor",
+				Name: "replicas", Value: -1, DefaultText: "default.replication.factor",
 				Usage: "`NUMBER` of agents that hold each partition",
 			},
 			configFlag(), bootstrapFlag(), outputFlag("text", "json"),
@@ -83,6 +83,7 @@ func (a *app) topicCreate(ctx context.Context, cmd *cli.Command) error {
 	if output == "json" {
 		return render.JSON(a.stdout, created)
 	}
-	fmt.Fprintf(a.stderr, "created topic %s with %d partitions\n", created.Topic, created.Partitions)
+	fmt.Fprintf(a.stderr, "created topic %s with %s\n", created.Topic,
+		countOf(int64(created.Partitions), "partition"))
 	return nil
 }

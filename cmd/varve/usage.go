@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -40,6 +41,9 @@ func (e *usageError) withHint(format string, args ...any) *usageError {
 // undefinedFlag is how the parser tells of a flag it does not know.
 var undefinedFlag = regexp.MustCompile(`flag provided but not defined: -+(.+)$`)
 
+// invalidValue is how it tells of a value that a flag's type cannot hold.
+var invalidValue = regexp.MustCompile(`^invalid value "(.*)" for flag -+([^:]+): `)
+
 // asUsageError turns what the parser says into our words, with the nearest flag as hint.
 func asUsageError(cmd *cli.Command, err error) error {
 	var usage *usageError
@@ -48,18 +52,22 @@ func asUsageError(cmd *cli.Command, err error) error {
 	}
 	if m := undefinedFlag.FindStringSubmatch(err.Error()); m != nil {
 		name, _, _ := strings.Cut(m[1], "=")
-		e := usagef(cmd, "%s has no option --%s", cmd.FullName(), name)
+		e := usagef(cmd, "%s has no option --%s", verbPath(cmd), name)
 		if near := nearest(name, flagNames(cmd)); near != "" {
 			return e.withHint("did you mean --%s?", near)
 		}
 		return e.withHint("its options: --%s", strings.Join(flagNames(cmd), ", --"))
+	}
+	if m := invalidValue.FindStringSubmatch(err.Error()); m != nil {
+		e := usagef(cmd, "--%s does not take %q", m[2], m[1])
+		return e.withHint("it takes: %s", flagUsage(cmd, m[2]))
 	}
 	text := err.Error()
 	return usagef(cmd, "%s", strings.ToLower(text[:1])+text[1:])
 }
 
 func unknownCommand(cmd *cli.Command, name string) error {
-	e := usagef(cmd, "%s has no command %q", cmd.FullName(), name)
+	e := usagef(cmd, "%s has no command %q", verbPath(cmd), name)
 	var names []string
 	for _, sub := range cmd.VisibleCommands() {
 		names = append(names, sub.Name)
@@ -76,6 +84,25 @@ func verbNames(cmd *cli.Command) string {
 		names = append(names, sub.Name)
 	}
 	return strings.Join(names, ", ")
+}
+
+// verbPath is a command's name without the program's.
+func verbPath(cmd *cli.Command) string {
+	_, path, found := strings.Cut(cmd.FullName(), " ")
+	if !found {
+		return cmd.FullName()
+	}
+	return path
+}
+
+// flagUsage is what a flag's help says of it.
+func flagUsage(cmd *cli.Command, name string) string {
+	for _, f := range cmd.VisibleFlags() {
+		if doc, ok := f.(cli.DocGenerationFlag); ok && slices.Contains(f.Names(), name) {
+			return strings.ReplaceAll(doc.GetUsage(), "`", "")
+		}
+	}
+	return ""
 }
 
 func flagNames(cmd *cli.Command) []string {
@@ -125,9 +152,9 @@ func arguments(cmd *cli.Command, names ...string) ([]string, error) {
 	got := cmd.Args().Slice()
 	switch {
 	case len(got) < len(names):
-		return nil, usagef(cmd, "%s needs %s", cmd.FullName(), strings.Join(names[len(got):], " and "))
+		return nil, usagef(cmd, "%s needs %s", verbPath(cmd), strings.Join(names[len(got):], " and "))
 	case len(got) > len(names):
-		e := usagef(cmd, "%s does not know what to do with %q", cmd.FullName(), got[len(names)])
+		e := usagef(cmd, "%s does not know what to do with %q", verbPath(cmd), got[len(names)])
 		if len(names) == 0 {
 			return nil, e.withHint("it takes no arguments, only options")
 		}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"pgregory.net/rapid"
+
+	"github.com/varve-log/varve/kafka/record"
+)
+
+// What is printed as JSON is JSON, and gives every byte back.
+func TestRecordJSON(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(
+			rapid.Just([]byte(nil)),
+			rapid.SliceOfN(rapid.Byte(), 0, 20),
+			rapid.Map(rapid.String(), func(s string) []byte { return []byte(s) }),
+		)
+		r := record.Record{
+			Offset: 7, Timestamp: -1, Key: text.Draw(t, "key"), Value: text.Draw(t, "value"),
+			Headers: []record.Header{{Key: rapid.String().Draw(t, "header"), Value: text.Draw(t, "hv")}},
+		}
+		var got map[string]any
+		line := appendRecordJSON(nil, 3, r)
+		if err := json.Unmarshal(line, &got); err != nil {
+			t.Fatalf("%v in %s", err, line)
+		}
+		header := got["headers"].([]any)[0].(map[string]any)
+		for _, field := range []struct {
+			in   map[string]any
+			name string
+			want []byte
+		}{
+			{got, "key", r.Key},
+			{got, "value", r.Value},
+			{header, "key", []byte(r.Headers[0].Key)},
+			{header, "value", r.Headers[0].Value},
+		} {
+			if back := textField(t, field.in, field.name); !reflect.DeepEqual(back, field.want) {
+				t.Fatalf("%s: got %q, want %q", field.name, back, field.want)
+			}
+		}
+	})
+}
+
+func textField(t *rapid.T, in map[string]any, name string) []byte {
+	if encoded, ok := in[name+"_base64"].(string); ok {
+		b, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	if in[name] == nil {
+		return nil
+	}
+	return []byte(in[name].(string))
+}
+
+func TestLines(t *testing.T) {
+	long := strings.Repeat("x", lineBuffer+10)
+	tests := []struct {
+		name, input, separator string
+		want                   []string
+		err                    string
+	}{
+		{"no end of line at the end", "a\nb", "", []string{"a", "b"}, ""},
+		{"windows", "a\r\n\r\nb\r\n", "", []string{"a", "", "b"}, ""},
+		{"longer than the buffer", long + "\nb\n" + long, "", []string{long, "b", long}, ""},
+		{"keys", "k::v::w\n::\n", "::", []string{"k=v::w", "="}, ""},
+		{"no key", "k=v\nv\n", "=", []string{"k=v"}, `line 2 has no key separator "="`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := &lineSource{
+				in:        bufio.NewReaderSize(strings.NewReader(test.input), lineBuffer),
+				separator: []byte(test.separator),
+			}
+			got, err := readAll(s)
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %.100q, want %.100q", got, test.want)
+			}
+			if test.err == "" != (err == nil) || err != nil && !strings.Contains(err.Error(), test.err) {
+				t.Errorf("error %v, want %q", err, test.err)
+			}
+		})
+	}
+}
+
+func readAll(s recordSource) ([]string, error) {
+	var mem slab
+	var got []string
+	for {
+		r := kgo.Record{}
+		err := s.next(&r, &mem)
+		if errors.Is(err, io.EOF) {
+			return got, nil
+		}
+		if err != nil {
+			return got, err
+		}
+		text := string(r.Value)
+		if r.Key != nil {
+			text = string(r.Key) + "=" + text
+		}
+		got = append(got, text)
+	}
+}
