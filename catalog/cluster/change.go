@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/varve-log/varve/kafka"
 )
@@ -45,7 +46,7 @@ var (
 // CreateTopic makes a topic under a new id. Every partition starts in leader epoch 0, led by the
 // first of its assigned replicas, all of them in sync.
 //
-// Errors: ErrTopicExists, ErrInvalid, ErrUnknownAgent.
+// Errors: ErrTopicExists, ErrNameCollides, ErrInvalid, ErrUnknownAgent.
 type CreateTopic struct {
 	ID        kafka.TopicID
 	Name      string
@@ -59,6 +60,9 @@ type CreateTopic struct {
 func (c CreateTopic) Apply(s *State) (*State, error) {
 	if _, ok := s.names[c.Name]; ok {
 		return nil, fmt.Errorf("create topic %q: %w", c.Name, ErrTopicExists)
+	}
+	if other, ok := s.collidingName(c.Name); ok {
+		return nil, fmt.Errorf("create topic %q: %w with topic %q", c.Name, ErrNameCollides, other)
 	}
 	_, live := s.topics[c.ID]
 	_, dead := s.deleted[c.ID]
@@ -75,6 +79,20 @@ func (c CreateTopic) Apply(s *State) (*State, error) {
 	n := s.clone()
 	n.setTopic(t)
 	return n, nil
+}
+
+// collidingName finds a topic whose name is the same once '.' counts as '_', as Kafka refuses it.
+func (s *State) collidingName(name string) (string, bool) {
+	if !strings.ContainsAny(name, "._") {
+		return "", false
+	}
+	plain := strings.ReplaceAll(name, ".", "_")
+	for other := range s.names {
+		if len(other) == len(name) && strings.ReplaceAll(other, ".", "_") == plain {
+			return other, true
+		}
+	}
+	return "", false
 }
 
 // DeleteTopic removes a topic; its objects wait for the sweep. ErrUnknownTopic.

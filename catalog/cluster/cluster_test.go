@@ -45,12 +45,15 @@ func assign(partitions int, agents ...int32) [][]int32 {
 
 func TestChangesRefuseWithAReason(t *testing.T) {
 	s := commit(t, NewState("c"), agent(1, "a"),
-		CreateTopic{ID: topicID(1), Name: "t", Assignments: assign(2, 1)})
+		CreateTopic{ID: topicID(1), Name: "t", Assignments: assign(2, 1)},
+		CreateTopic{ID: topicID(9), Name: "a.b_c", Assignments: assign(1, 1)})
 	for _, c := range []struct {
 		change Change
 		want   error
 	}{
 		{CreateTopic{ID: topicID(2), Name: "t", Assignments: assign(1, 1)}, ErrTopicExists},
+		// Kafka refuses names that metrics cannot tell apart; this did not.
+		{CreateTopic{ID: topicID(2), Name: "a_b.c", Assignments: assign(1, 1)}, ErrNameCollides},
 		{CreateTopic{ID: topicID(1), Name: "u", Assignments: assign(1, 1)}, ErrInvalid},
 		{CreateTopic{ID: topicID(2), Name: "u", Assignments: assign(1, 9)}, ErrUnknownAgent},
 		{CreateTopic{ID: topicID(2), Name: "u", Assignments: assign(1, 1, 1)}, ErrInvalid},

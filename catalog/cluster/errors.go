@@ -6,6 +6,9 @@ import "errors"
 var (
 	// ErrTopicExists: a topic of that name exists.
 	ErrTopicExists = errors.New("topic exists")
+	// ErrNameCollides: a topic exists whose name differs only in '.' for '_', which metrics cannot
+	// tell apart.
+	ErrNameCollides = errors.New("topic name collides")
 	// ErrUnknownTopic: no topic has that id or name.
 	ErrUnknownTopic = errors.New("unknown topic")
 	// ErrUnknownPartition: the topic has no such partition.
