@@ -102,11 +102,7 @@ func (q *offsetQuestion) answer(ctx context.Context, p Partition) (OffsetAt, err
 		return OffsetAt{
 			Offset: bound, Timestamp: kafka.NoTimestamp, LeaderEpoch: p.LeaderEpoch(),
 		}, nil
-	case ts == Earliest:
-		return OffsetAt{
-			Offset: o.LogStart, Timestamp: kafka.NoTimestamp, LeaderEpoch: kafka.NoLeaderEpoch,
-		}, nil
-	case ts < 0 && q.version < specialSince(ts):
+	case ts < 0 && ts != Earliest && q.version < specialSince(ts):
 		return OffsetAt{}, fmt.Errorf("%w: %d", errTimestamp, ts)
 	}
 	return p.ListOffset(ctx, ts, bound)

@@ -397,6 +397,7 @@ func TestListOffsets(t *testing.T) {
 	}{
 		{-1, 11, -1, 0, 3, -1},
 		{-2, 1, -1, 0, 0, -1},
+		{-2, 11, -1, 0, 0, -1},
 		{-3, 7, -1, 0, 1, 3000},
 		{-3, 6, -1, 35, -1, -1},
 		{-4, 8, -1, 0, 0, -1},
@@ -419,6 +420,9 @@ func TestListOffsets(t *testing.T) {
 		got := ask[*kmsg.ListOffsetsResponse](c, r, x.version).Topics[0].Partitions[0]
 		if got.ErrorCode != x.want || got.Offset != x.offset || got.Timestamp != x.timestamp {
 			t.Errorf("%+v: %+v", x, got)
+		}
+		if x.ts == int64(Earliest) && x.version >= 4 && got.LeaderEpoch != 3 {
+			t.Errorf("the earliest offset came without its leader epoch: %+v", got)
 		}
 		rt.Partitions = append(rt.Partitions, q)
 		r.Topics[0] = rt

@@ -252,8 +252,8 @@ type EpochEnd struct {
 	End   kafka.Offset
 }
 
-// Special timestamps of ListOffset (KIP-79, KIP-734, KIP-405, KIP-1005, KIP-1023). Latest and
-// Earliest are answered by the handlers from Offsets; the others reach Partition.ListOffset.
+// Special timestamps of ListOffset (KIP-79, KIP-734, KIP-405, KIP-1005, KIP-1023). Latest is
+// answered by the handlers from Offsets; the others reach Partition.ListOffset.
 const (
 	Latest                kafka.Timestamp = -1
 	Earliest              kafka.Timestamp = -2

@@ -317,6 +317,8 @@ func (p *fakePartition) ListOffset(
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch ts {
+	case Earliest:
+		return OffsetAt{p.start, kafka.NoTimestamp, 3}, nil
 	case EarliestLocal:
 		return OffsetAt{max(p.start, p.cold), kafka.NoTimestamp, 3}, nil
 	case LatestTiered, EarliestPendingUpload:
