@@ -22,6 +22,7 @@ import (
 	"github.com/varve-log/varve/catalog/cluster"
 	"github.com/varve-log/varve/internal/objstore"
 	"github.com/varve-log/varve/internal/vfs"
+	"github.com/varve-log/varve/kafka"
 	"github.com/varve-log/varve/tiering"
 	"github.com/varve-log/varve/tiering/cache"
 )
@@ -34,6 +35,7 @@ type Agent struct {
 
 	dir        *datadir.Dir
 	fs         vfs.FS
+	with       parts
 	files      *hotlog.FileSet
 	budget     *hotlog.Budget
 	logMetrics *hotlog.Metrics
@@ -49,20 +51,35 @@ type Agent struct {
 	kafkaSide  net.Listener
 	httpSide   net.Listener
 
+	// doubt is fixed once the agent is registered.
+	doubt doubt
+
 	followMu    sync.Mutex
 	topology    atomic.Pointer[topology]
+	offline     map[kafka.TopicPartition]error // under followMu: why a partition could not be opened
+	notReady    atomic.Pointer[error]          // the same for Ready; nil when all are open
 	producerIDs producerIDs
-	// offline says why partitions could not be opened; nil when all are.
-	offline atomic.Pointer[error]
 
 	// running ends when the agent stops; failed gets what makes it stop by itself.
 	running  context.Context
 	cancel   context.CancelFunc
 	failed   chan error
-	loading  errgroup.Group
 	workers  errgroup.Group
 	sealing  chan struct{} // closed when the sealer's Run has returned
 	stopSeal context.CancelFunc
+	stopOnce sync.Once
+	stopErr  error
+}
+
+// parts are what tests put in the place of the real thing.
+type parts struct {
+	fs vfs.FS
+	// wrapStore is put around the store that the URL names.
+	wrapStore func(objstore.Store) objstore.Store
+}
+
+func realParts() parts {
+	return parts{fs: vfs.OS(), wrapStore: func(s objstore.Store) objstore.Store { return s }}
 }
 
 // Run starts an agent, serves until ctx ends, and stops in order. It returns nil after an orderly stop,
@@ -85,14 +102,20 @@ func Run(ctx context.Context, cfg Config, logger *slog.Logger) error {
 // Start opens everything and returns when clients are served. Whatever fails, what was opened before is
 // closed again. ctx bounds the start only.
 func Start(ctx context.Context, cfg Config, logger *slog.Logger) (*Agent, error) {
+	return startWith(ctx, cfg, logger, realParts())
+}
+
+func startWith(
+	ctx context.Context, cfg Config, logger *slog.Logger, with parts,
+) (*Agent, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	a := &Agent{
-		cfg: cfg, logger: logger, registry: prometheus.NewRegistry(), fs: vfs.OS(),
+		cfg: cfg, logger: logger, registry: prometheus.NewRegistry(), fs: with.fs, with: with,
 		failed: make(chan error, 1), sealing: make(chan struct{}),
+		offline: map[kafka.TopicPartition]error{},
 	}
-	a.loading.SetLimit(opensMax)
 	a.running, a.cancel = context.WithCancel(context.Background())
 	begun := time.Now()
 	// The order of the start; Stop goes back through it.

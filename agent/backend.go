@@ -109,8 +109,12 @@ func (a *Agent) each(
 	}
 	group.Wait()
 	if !validateOnly {
-		if err := a.follow(ctx, a.catalog.State()); err != nil {
+		// Under the agent's life, not the request's: what is committed has to be followed.
+		if err := a.follow(a.running, a.catalog.State()); err != nil {
 			a.logger.Error("partitions are offline", "err", err)
+		}
+		if err := a.catalog.Superseded(); errors.Is(err, cluster.ErrSuperseded) {
+			a.fail(err)
 		}
 	}
 	return errs
@@ -119,6 +123,7 @@ func (a *Agent) each(
 // refusals gives each of the catalog's reasons the sentinel that the handlers know.
 var refusals = []struct{ cause, sentinel error }{
 	{cluster.ErrTopicExists, api.ErrTopicExists},
+	{cluster.ErrNameCollides, api.ErrInvalidTopic},
 	{cluster.ErrUnknownTopic, api.ErrUnknownTopicID},
 	{cluster.ErrUnknownPartition, api.ErrUnknownPartition},
 	{cluster.ErrUnknownAgent, api.ErrInvalidReplicaAssignment},

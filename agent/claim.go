@@ -46,23 +46,3 @@ func pause(ctx context.Context, d time.Duration, skip bool) error {
 		return nil
 	}
 }
-
-// Bounds of retry.
-const (
-	retryPauseMin = 200 * time.Millisecond
-	retryPauseMax = 30 * time.Second
-)
-
-// retry calls fn until it succeeds or ctx ends, with pauses that double up to a bound. It is for work
-// that an unreachable bucket holds up and that nobody waits for.
-func retry(ctx context.Context, fn func() error) error {
-	for d := retryPauseMin; ; d = min(2*d, retryPauseMax) {
-		err := fn()
-		if err == nil {
-			return nil
-		}
-		if pauseErr := pause(ctx, d, false); pauseErr != nil {
-			return err
-		}
-	}
-}

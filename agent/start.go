@@ -72,7 +72,7 @@ func (a *Agent) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.store = metered.New(store, metered.NewMetrics(a.registry))
+	a.store = metered.New(a.with.wrapStore(store), metered.NewMetrics(a.registry))
 	return objstore.Probe(ctx, a.store)
 }
 
@@ -101,6 +101,13 @@ func (a *Agent) openCatalog(ctx context.Context) error {
 		return err
 	}
 	loss := a.dir.PossibleLoss() || decision.NewDisk && !decision.Holder.CleanStop
+	a.doubt = doubt{stale: a.dir.Doubtful() || decision.NewDisk, fence: a.dir.Doubtful() || loss}
+	if a.doubt.stale {
+		// Before the commit: a start after it no longer sees that another disk had the id.
+		if err := a.dir.MarkDoubtful(); err != nil {
+			return err
+		}
+	}
 	a.self, err = a.catalog.Register(ctx,
 		cluster.RegisterAgent{Agent: self, Replaces: decision.Replaces},
 		cluster.StartLeading{Agent: self.ID, PossibleLoss: loss})
@@ -140,7 +147,7 @@ func (a *Agent) openReads(context.Context) error {
 	sealing := tiering.DefaultConfig()
 	sealing.Cluster = a.catalog.State().ClusterID
 	a.sealer, err = tiering.New(sealing, tiering.Deps{
-		Store: a.store, Logger: a.logger, Registerer: a.registry,
+		Store: a.store, Logger: a.logger, Registerer: a.registry, StoreNow: a.catalog.StoreNow,
 	})
 	return err
 }
@@ -166,14 +173,14 @@ func (a *Agent) openPartitions(ctx context.Context) error {
 		return err
 	}
 	if err := a.follow(ctx, state); err != nil {
+		if a.topology.Load() == nil {
+			return err
+		}
 		// One damaged log must not keep the others from being served.
 		a.logger.Error("partitions are offline", "err", err)
-		a.offline.Store(&err)
+		return nil
 	}
-	if a.topology.Load() == nil {
-		return *a.offline.Load()
-	}
-	return nil
+	return a.dir.MarkSettled()
 }
 
 func (a *Agent) serve(context.Context) error {

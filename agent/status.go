@@ -15,7 +15,7 @@ var _ admin.Agent = (*Agent)(nil)
 
 // Ready implements admin.Agent.
 func (a *Agent) Ready() error {
-	if err := a.offline.Load(); err != nil {
+	if err := a.notReady.Load(); err != nil {
 		return *err
 	}
 	return nil
@@ -115,9 +115,7 @@ func (a *Agent) awaitSealable(ctx context.Context, tps []kafka.TopicPartition) e
 		if err := p.LoadArchive(ctx); err != nil {
 			return err
 		}
-		if !a.sealer.Has(tp) {
-			a.loadAndSeal(p)
-		}
+		a.beginSealing(p)
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/varve-log/varve/catalog/cluster"
-	"github.com/varve-log/varve/tiering"
 )
 
 const (
@@ -21,6 +20,11 @@ const (
 // within the configured time, logs are flushed, so that a start finds nothing to recover. The error
 // says what was not done.
 func (a *Agent) Stop() error {
+	a.stopOnce.Do(func() { a.stopErr = a.stop() })
+	return a.stopErr
+}
+
+func (a *Agent) stop() error {
 	drain, cancel := context.WithTimeout(context.Background(), drainTimeMax)
 	defer cancel()
 	var errs []error
@@ -35,7 +39,6 @@ func (a *Agent) Stop() error {
 	a.stopSeal()
 	<-a.sealing
 	_ = a.workers.Wait() // the functions return nil
-	_ = a.loading.Wait()
 	a.reads.Close()
 	closed := a.closePartitions()
 	if closed == nil {
@@ -45,23 +48,37 @@ func (a *Agent) Stop() error {
 	return errors.Join(errs...)
 }
 
-// sealRest seals what is not in the bucket yet and reports whether everything is.
+// sealRest seals what is not in the bucket yet and reports whether everything is: whether the local
+// disk may be lost without losing records.
 func (a *Agent) sealRest() bool {
-	if a.cfg.StopSealTimeMax == 0 {
+	if a.cfg.StopSealTimeMax == 0 || a.catalog.Superseded() != nil {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.StopSealTimeMax)
 	defer cancel()
-	sealed := true
 	for _, r := range a.sealer.SealAll(ctx) {
-		if r.Err != nil && !errors.Is(r.Err, tiering.ErrLocalOnly) {
-			sealed = false
+		if r.Err != nil {
 			a.logger.Warn("not sealed before the stop, the local disk holds the rest",
 				"topic_id", r.TP.Topic.Hex(), "partition", r.TP.Partition,
 				"verified_end", r.VerifiedEnd, "err", r.Err)
 		}
 	}
-	return sealed
+	return a.allSealed()
+}
+
+// allSealed looks at every partition, also those that are kept on local disk only or were never in
+// the sealer's care.
+func (a *Agent) allSealed() bool {
+	a.followMu.Lock()
+	offline := len(a.offline)
+	a.followMu.Unlock()
+	for _, p := range a.topology.Load().open {
+		log := p.Log()
+		if log.LogEndOffset() > max(p.VerifiedEnd(), log.LogStartOffset()) {
+			return false
+		}
+	}
+	return offline == 0
 }
 
 // markStopped records the orderly stop on the disk, and in the catalog if the disk may be lost without
@@ -89,7 +106,12 @@ func (a *Agent) abandon() {
 	if a.broker != nil {
 		_ = a.broker.Close() // the start's error is what counts, here and below
 	}
-	_ = a.loading.Wait()
+	if a.admin != nil {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = a.admin.Close(ctx)
+	}
+	_ = a.workers.Wait()
 	_ = a.closePartitions()
 	_ = a.closeRest()
 }

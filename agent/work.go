@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,6 +20,8 @@ const (
 	// refreshInterval is the safety net under commits: how late an agent that commits nothing learns
 	// that it was superseded. One GET each.
 	refreshInterval = 30 * time.Second
+	// offlineRetryInterval is how often partitions are tried again that could not be opened.
+	offlineRetryInterval = 5 * time.Second
 )
 
 // startWork starts what goes on behind the listeners.
@@ -34,6 +37,10 @@ func (a *Agent) startWork(context.Context) error {
 	})
 	a.every(checkpointInterval, a.checkpoint)
 	a.every(refreshInterval, a.refresh)
+	a.every(offlineRetryInterval, a.retryOffline)
+	if a.cfg.LocalBytesMax > 0 {
+		a.every(pressureInterval, a.relieve)
+	}
 	if a.cfg.SweepInterval > 0 {
 		sweeper := gc.New(a.catalog, gc.Options{
 			Grace: a.cfg.SweepGrace, Leads: a.leads, Logger: a.logger,
@@ -93,6 +100,22 @@ func (a *Agent) refresh(ctx context.Context) {
 	}
 	if err := a.follow(ctx, state); err != nil {
 		a.logger.Error("partitions are offline", "err", err)
+	}
+}
+
+// retryOffline opens partitions again that could not be opened, for lack of the bucket or of files.
+// A damaged log waits for an operator and the next start.
+func (a *Agent) retryOffline(ctx context.Context) {
+	a.followMu.Lock()
+	before := len(a.offline)
+	maps.DeleteFunc(a.offline, func(_ kafka.TopicPartition, err error) bool { return !damaged(err) })
+	again := len(a.offline) < before
+	a.followMu.Unlock()
+	if !again {
+		return
+	}
+	if err := a.follow(ctx, a.catalog.State()); err != nil {
+		a.logger.Warn("partitions are still offline", "err", err)
 	}
 }
 

@@ -24,6 +24,7 @@ const (
 	identityName  = "identity.json"
 	partitionsDir = "partitions"
 	cacheDir      = "cache"
+	quarantineDir = "quarantine"
 	formatVersion = 1
 	bootIDPath    = "/proc/sys/kernel/random/boot_id"
 )
@@ -40,6 +41,8 @@ type Identity struct {
 	BootID string `json:"boot_id,omitempty"`
 	// CleanStop says that the last run flushed everything and ended in order.
 	CleanStop bool `json:"clean_stop"`
+	// Doubtful says that the logs here may be behind the bucket and were not all held against it.
+	Doubtful bool `json:"doubtful,omitempty"`
 }
 
 // Dir is an open, locked data directory.
@@ -80,6 +83,21 @@ func (d *Dir) PartitionPath(tp kafka.TopicPartition) string {
 	return filepath.Join(d.path, partitionsDir, tp.Topic.Hex()+"-"+strconv.Itoa(int(tp.Partition)))
 }
 
+// Quarantine moves the log of tp away, out of reach of any later start, and tells where it went.
+// Nothing of it is deleted: that is for an operator.
+func (d *Dir) Quarantine(tp kafka.TopicPartition) (string, error) {
+	from := d.PartitionPath(tp)
+	parent := filepath.Join(d.path, quarantineDir)
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return "", fmt.Errorf("create the quarantine directory: %w", err)
+	}
+	to := filepath.Join(parent, filepath.Base(from)+"-"+newUUID()[:8])
+	if err := os.Rename(from, to); err != nil {
+		return "", fmt.Errorf("quarantine %s: %w", from, err)
+	}
+	return to, errors.Join(syncDir(parent), syncDir(filepath.Dir(from)))
+}
+
 // CachePath is where ranges of the bucket are kept.
 func (d *Dir) CachePath() string { return filepath.Join(d.path, cacheDir) }
 
@@ -117,6 +135,10 @@ func (d *Dir) Fresh() bool { return d.fresh }
 // machine booted since and the run did not stop cleanly (design section 6).
 func (d *Dir) PossibleLoss() bool { return d.possibleLoss }
 
+// Doubtful reports whether logs of this disk must be held against the bucket before they are led:
+// after a possible loss, or since MarkDoubtful and not yet MarkSettled.
+func (d *Dir) Doubtful() bool { return d.possibleLoss || d.Identity().Doubtful }
+
 // BootID names the machine's running boot; empty where the system does not tell.
 func (d *Dir) BootID() string { return bootID() }
 
@@ -131,6 +153,23 @@ func (d *Dir) MarkRunning(agentID int32, clusterID string) error {
 	return d.update(func(id *Identity) {
 		id.AgentID, id.ClusterID, id.CleanStop, id.BootID = agentID, clusterID, false, bootID()
 	})
+}
+
+// MarkDoubtful records that the logs here may be behind the bucket, before anything is committed
+// that lets a later start forget why.
+func (d *Dir) MarkDoubtful() error {
+	if d.Identity().Doubtful {
+		return nil
+	}
+	return d.update(func(id *Identity) { id.Doubtful = true })
+}
+
+// MarkSettled records that every log here was held against the bucket.
+func (d *Dir) MarkSettled() error {
+	if !d.Identity().Doubtful {
+		return nil
+	}
+	return d.update(func(id *Identity) { id.Doubtful = false })
 }
 
 // MarkCleanStop records that everything is flushed and the run ends in order.

@@ -11,6 +11,7 @@
 //	lock                            held with flock for the life of the process
 //	identity.json                   disk uuid, agent id, cluster id, floor, boot id, clean-stop marker
 //	partitions/<topic id>-<n>/      one hot log each (agent/hotlog)
+//	quarantine/<name>-<random>/     logs that contradict themselves, moved away, never deleted
 //	cache/                          ranges of the bucket (tiering/cache); may be deleted at any time
 //
 // # Failure

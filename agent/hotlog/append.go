@@ -322,6 +322,7 @@ func (l *Log) afterAppendLocked(p *plan) (mustFlush bool) {
 	switch {
 	case l.marks.unflushed >= l.cfg.FlushMessages:
 		l.marks.unflushed = 0
+		l.mustFlush.Store(int64(p.next))
 		l.requestLocked(request{flush: true})
 		mustFlush = true
 	case l.cfg.FlushInterval > 0:

@@ -38,14 +38,15 @@ type Log struct {
 
 	// view and end are what readers look at without a lock; viewMu is held shared while reading and
 	// alone while Truncate and Reset change bytes that readers could see.
-	view     atomic.Pointer[view]
-	viewMu   sync.RWMutex
-	end      atomic.Int64 // log end offset
-	flushed  atomic.Int64 // everything below is synced
-	undecide atomic.Int64 // first offset of the oldest open transaction, or math.MaxInt64
-	logStart atomic.Int64
-	bytes    atomic.Int64
-	closed   atomic.Bool // set with viewMu held alone
+	view      atomic.Pointer[view]
+	viewMu    sync.RWMutex
+	end       atomic.Int64 // log end offset
+	flushed   atomic.Int64 // everything below is synced
+	mustFlush atomic.Int64 // end of the newest append whose ack waits for a sync
+	undecide  atomic.Int64 // first offset of the oldest open transaction, or math.MaxInt64
+	logStart  atomic.Int64
+	bytes     atomic.Int64
+	closed    atomic.Bool // set with viewMu held alone
 
 	rebuildMu sync.Mutex // one index is made again at a time
 
@@ -149,6 +150,10 @@ func (l *Log) LogEndOffset() kafka.Offset { return kafka.Offset(l.end.Load()) }
 
 // FlushedOffset is the end of what a power loss leaves.
 func (l *Log) FlushedOffset() kafka.Offset { return kafka.Offset(l.flushed.Load()) }
+
+// FlushDueOffset is the end of the newest append that had MustFlush. While FlushedOffset is below it,
+// an append that comes later must not be acked either.
+func (l *Log) FlushDueOffset() kafka.Offset { return kafka.Offset(l.mustFlush.Load()) }
 
 // LocalLogStartOffset is the base offset of the oldest segment on this disk.
 func (l *Log) LocalLogStartOffset() kafka.Offset { return l.view.Load().segs[0].base }

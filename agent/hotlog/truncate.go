@@ -124,6 +124,7 @@ func (l *Log) replaceLocked(segs, gone []*hotSegment, shortened *hotSegment) err
 	l.view.Store(&view{segs: segs})
 	l.end.Store(int64(active.info.next))
 	l.flushed.Store(min(l.flushed.Load(), int64(active.info.next)))
+	l.mustFlush.Store(min(l.mustFlush.Load(), int64(active.info.next)))
 	l.publishStableLocked()
 	var bytes int64
 	for _, s := range segs {

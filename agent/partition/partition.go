@@ -28,8 +28,6 @@ type Partition struct {
 
 	committed watermark
 	appended  growth
-	// flushing counts appends that must be flushed before they are committed and are not yet.
-	flushing atomic.Int64
 }
 
 var _ api.Partition = (*Partition)(nil)
@@ -47,8 +45,14 @@ type Parts struct {
 }
 
 // New takes over an open log for leading in p.LeaderEpoch. Everything in the log is committed: this
-// replica is the whole ISR, and what a restart cut off was never flushed.
+// replica is the whole ISR. Where acks wait for a flush it is flushed first: a crash may have left
+// records that were not, and a producer's retry would be answered from them.
 func New(p Parts) (*Partition, error) {
+	if p.Settings.FlushMessages == 1 {
+		if err := p.Log.Sync(context.Background()); err != nil {
+			return nil, fmt.Errorf("flush %s before leading it: %w", p.TopicPartition, err)
+		}
+	}
 	if err := p.Log.AssignEpoch(p.LeaderEpoch); err != nil {
 		return nil, fmt.Errorf("lead %s in epoch %d: %w", p.TopicPartition, p.LeaderEpoch, err)
 	}
@@ -92,9 +96,9 @@ func (p *Partition) Append(records []byte, o api.AppendOptions) (api.Appended, e
 	if err != nil {
 		return api.Appended{}, meaning(err)
 	}
-	if !got.Duplicate {
+	if !got.Duplicate { // a duplicate is committed with its first copy
 		p.appended.grow(got.NextOffset, size)
-		p.commit(got)
+		p.commit(got.NextOffset)
 	}
 	return api.Appended{
 		BaseOffset: got.BaseOffset, NextOffset: got.NextOffset, LogStartOffset: got.LogStartOffset,
@@ -102,26 +106,19 @@ func (p *Partition) Append(records []byte, o api.AppendOptions) (api.Appended, e
 	}, nil
 }
 
-// commit moves the high watermark to the end of an append, after the flush where one is due.
-func (p *Partition) commit(got hotlog.Appended) {
-	if !got.MustFlush {
-		// While an earlier append waits for its flush, this one must not commit it.
-		if p.flushing.Load() == 0 {
-			p.committed.advance(got.NextOffset)
-		}
+// commit moves the high watermark to the end of an append: at once, or after the flush where this or
+// an earlier append has to be flushed first, so that no append commits another one that waits.
+func (p *Partition) commit(next kafka.Offset) {
+	if p.log.FlushedOffset() >= p.log.FlushDueOffset() {
+		p.committed.advance(next)
 		return
 	}
-	p.flushing.Add(1)
-	p.log.OnFlushed(got.NextOffset, func(err error) {
-		left := p.flushing.Add(-1)
+	p.log.OnFlushed(next, func(err error) {
 		if err != nil {
 			p.Fail(err)
 			return
 		}
-		p.committed.advance(got.NextOffset)
-		if left == 0 && p.Settings().FlushMessages > 1 {
-			p.committed.advance(p.log.LogEndOffset())
-		}
+		p.committed.advance(next)
 	})
 }
 
@@ -207,6 +204,10 @@ func (p *Partition) DeleteRecords(
 	if err := p.TakeLogStart(before); err != nil {
 		return 0, err
 	}
+	// Written down before it is answered: a start that cannot read the manifest yet has to know.
+	if err := p.log.Checkpoint(); err != nil {
+		p.logger.Warn("log start offset not written to the local disk", "err", err)
+	}
 	return p.log.LogStartOffset(), nil
 }
 
@@ -218,6 +219,32 @@ func (p *Partition) TakeLogStart(start kafka.Offset) error {
 	}
 	_, _, err := p.log.Release(start)
 	return meaning(err)
+}
+
+// ReleaseVerified drops the oldest rolled segments that are verified in the bucket (V6) until about
+// that many bytes are free, whatever local retention says.
+func (p *Partition) ReleaseVerified(bytes int64) error {
+	verified, below := p.VerifiedEnd(), kafka.Offset(0)
+	for _, r := range p.log.Rolled() {
+		if r.NextOffset > verified || bytes <= 0 {
+			break
+		}
+		below, bytes = r.NextOffset, bytes-r.Bytes
+	}
+	if below == 0 {
+		return nil
+	}
+	_, _, err := p.log.Release(below)
+	return meaning(err)
+}
+
+// RollToSeal closes the active segment, if it holds records and the topic is sealed at all.
+func (p *Partition) RollToSeal() (bool, error) {
+	if !p.Settings().RemoteStorage {
+		return false, nil
+	}
+	rolled, err := p.log.Roll()
+	return rolled, meaning(err)
 }
 
 // Close flushes the log and ends every wait. The log's files stay.

@@ -59,8 +59,10 @@ func (p *Partition) ListOffset(
 	ctx context.Context, ts kafka.Timestamp, bound kafka.Offset,
 ) (api.OffsetAt, error) {
 	switch ts {
+	case api.Earliest:
+		return p.at(p.log.LogStartOffset()), nil
 	case api.EarliestLocal:
-		return p.at(p.log.LocalLogStartOffset()), nil
+		return p.at(max(p.log.LocalLogStartOffset(), p.log.LogStartOffset())), nil
 	case api.LatestTiered, api.EarliestPendingUpload:
 		return p.tieredOffset(ctx, ts)
 	case api.MaxTimestamp:
