@@ -31,7 +31,7 @@ type dataset struct {
 
 // prepare finds or makes the file of flights and reads it once.
 func (d *demo) prepare(ctx context.Context) error {
-	if err := d.findFlights(); err != nil {
+	if err := d.findFlights(ctx); err != nil {
 		return err
 	}
 	data := &d.data
@@ -43,7 +43,7 @@ func (d *demo) prepare(ctx context.Context) error {
 }
 
 // findFlights names the file, or writes one.
-func (d *demo) findFlights() error {
+func (d *demo) findFlights(ctx context.Context) error {
 	path := d.flights
 	if path == "" {
 		path = defaultFlights
@@ -67,7 +67,7 @@ func (d *demo) findFlights() error {
 	}
 	d.data.path = filepath.Join(d.dir, "flights.parquet")
 	d.data.about = fmt.Sprintf("the first %d of %d rows of %s", d.rows, total, path)
-	return copyRows(path, d.data.path, d.rows)
+	return copyRows(ctx, path, d.data.path, d.rows)
 }
 
 // read makes the summary that everything is compared with.

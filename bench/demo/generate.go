@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"time"
@@ -12,9 +14,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
+	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
-
-	"github.com/varve-log/varve/internal/rowfile"
 )
 
 // The shape of the real file: half a year of 2001 in order of time, to the minute; about 230
@@ -47,46 +48,81 @@ var (
 // generate writes a Parquet file of so many flights, the same ones each time.
 func generate(path string, rows int) error {
 	g := newGenerator(rows)
-	return writeFlights(path, func(b *array.RecordBuilder, row int) (bool, error) {
+	b := array.NewRecordBuilder(memory.DefaultAllocator, flightSchema)
+	defer b.Release()
+	row := 0
+	return writeFile(path, flightSchema, func() (arrow.RecordBatch, error) {
 		if row == rows {
-			return false, nil
+			return nil, io.EOF
 		}
-		g.flight(row).appendTo(b)
-		return true, nil
+		for end := min(row+batchRows, rows); row < end; row++ {
+			g.flight(row).appendTo(b)
+		}
+		return b.NewRecordBatch(), nil
 	})
 }
 
-// writeFlights writes rows until next says that there are no more.
-func writeFlights(path string, next func(b *array.RecordBuilder, row int) (bool, error)) (err error) {
+// copyRows writes the first rows of a Parquet file to another.
+func copyRows(ctx context.Context, from, to string, rows int) error {
+	pq, err := file.OpenParquetFile(from, false)
+	if err != nil {
+		return err
+	}
+	defer pq.Close()
+	fr, err := pqarrow.NewFileReader(pq, pqarrow.ArrowReadProperties{BatchSize: batchRows},
+		memory.DefaultAllocator)
+	if err != nil {
+		return err
+	}
+	in, err := fr.GetRecordReader(ctx, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer in.Release()
+	left := int64(rows)
+	return writeFile(to, in.Schema(), func() (arrow.RecordBatch, error) {
+		if left == 0 {
+			return nil, io.EOF
+		}
+		rec, err := in.Read()
+		if err != nil {
+			return nil, err
+		}
+		n := min(left, rec.NumRows())
+		left -= n
+		return rec.NewSlice(0, n), nil
+	})
+}
+
+// writeFile writes the batches of next to a Parquet file, until io.EOF.
+func writeFile(
+	path string, schema *arrow.Schema, next func() (arrow.RecordBatch, error),
+) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, ignoreClosed(f.Close())) }()
-	w, err := pqarrow.NewFileWriter(flightSchema, f, parquet.NewWriterProperties(
+	w, err := pqarrow.NewFileWriter(schema, f, parquet.NewWriterProperties(
 		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithMaxRowGroupLength(rowGroupRows)),
 		pqarrow.DefaultWriterProps())
 	if err != nil {
 		return err
 	}
-	b := array.NewRecordBuilder(memory.DefaultAllocator, flightSchema)
-	defer b.Release()
-	more := true
-	for row := 0; more; {
-		for n := 0; more && n < batchRows; n++ {
-			if more, err = next(b, row); err != nil {
-				return err
-			}
-			row++
+	for {
+		rec, err := next()
+		if errors.Is(err, io.EOF) {
+			return w.Close()
 		}
-		rec := b.NewRecordBatch() // the last one may be empty
-		err := w.WriteBuffered(rec)
+		if err != nil {
+			return err
+		}
+		err = w.WriteBuffered(rec)
 		rec.Release()
 		if err != nil {
 			return fmt.Errorf("write %s: %w", path, err)
 		}
 	}
-	return w.Close()
 }
 
 // ignoreClosed is for the file that the Parquet writer closes itself.
@@ -148,23 +184,4 @@ func (g *generator) flight(row int) flight {
 		distance: distanceMin + int64(pair*2654435761%(distanceMax-distanceMin+1)),
 		origin:   g.codes[from], destination: g.codes[to],
 	}
-}
-
-// copyRows writes the first rows of a file of flights to another.
-func copyRows(from, to string, rows int) error {
-	in, err := rowfile.Open(from, rowfile.Options{Timestamp: timeColumn})
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	return writeFlights(to, func(b *array.RecordBuilder, row int) (bool, error) {
-		if row == rows {
-			return false, nil
-		}
-		r, err := in.Next()
-		if err != nil {
-			return false, err
-		}
-		return true, b.UnmarshalJSON(r.Value)
-	})
 }

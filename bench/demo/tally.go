@@ -15,7 +15,7 @@ import (
 	"strconv"
 )
 
-// digest is the MD5 of one record, as two big-endian numbers.
+// digest is the MD5 of one record, in two halves as md5_number_upper and _lower of DuckDB.
 type digest struct{ upper, lower uint64 }
 
 func (d digest) compare(o digest) int {
@@ -71,7 +71,7 @@ func (t *tally) add(m *message) {
 	t.text = append(strconv.AppendInt(t.text, m.timestamp, 10), '\t')
 	t.text = append(t.text, m.value...)
 	sum := md5.Sum(t.text)
-	d := digest{binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])}
+	d := digest{binary.LittleEndian.Uint64(sum[:8]), binary.LittleEndian.Uint64(sum[8:])}
 	t.digests = append(t.digests, d)
 	k := t.keys[string(m.key)]
 	if k == nil {
