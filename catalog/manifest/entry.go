@@ -23,7 +23,8 @@ type Entry struct {
 	// Records is the number of records, Batches of record batches.
 	Records int64 `json:"records"`
 	Batches int64 `json:"batches,omitempty"`
-	// MinTimestamp and MaxTimestamp over the records; kafka.NoTimestamp when none has one.
+	// MinTimestamp and MaxTimestamp over the records; both kafka.NoTimestamp when none has one. A minimum
+	// of kafka.NoTimestamp under another maximum is not known: nothing may be pruned by it.
 	MinTimestamp kafka.Timestamp `json:"min_ts"`
 	MaxTimestamp kafka.Timestamp `json:"max_ts"`
 	// Format is the version of the segment format, Mode how it is stored; empty means record batches

@@ -23,7 +23,8 @@ type PageRef struct {
 	Bytes     int64 `json:"bytes"`
 	DataBytes int64 `json:"data"`
 	Records   int64 `json:"records"`
-	// MinTimestamp and MaxTimestamp bound the entries below; kafka.NoTimestamp when none has one.
+	// MinTimestamp and MaxTimestamp bound the entries below; both kafka.NoTimestamp when none has one. A
+	// minimum of kafka.NoTimestamp under another maximum is not known.
 	MinTimestamp kafka.Timestamp `json:"min_ts"`
 	MaxTimestamp kafka.Timestamp `json:"max_ts"`
 	// RunningMaxTimestamp is the highest timestamp of this page and of all before it, expired ones
@@ -86,11 +87,14 @@ func (r *PageRef) add(first bool, c PageRef) {
 	r.Bytes += c.Bytes
 	r.DataBytes += c.DataBytes
 	r.Records += c.Records
-	r.MaxTimestamp = max(r.MaxTimestamp, c.MaxTimestamp)
-	if c.MinTimestamp != kafka.NoTimestamp &&
-		(r.MinTimestamp == kafka.NoTimestamp || c.MinTimestamp < r.MinTimestamp) {
+	switch {
+	case c.MaxTimestamp == kafka.NoTimestamp: // says nothing about time
+	case r.MaxTimestamp == kafka.NoTimestamp:
 		r.MinTimestamp = c.MinTimestamp
+	default: // an unknown minimum, -1, is below every other and stays
+		r.MinTimestamp = min(r.MinTimestamp, c.MinTimestamp)
 	}
+	r.MaxTimestamp = max(r.MaxTimestamp, c.MaxTimestamp)
 }
 
 // Check holds the page against the reference that led to it and against the format; ErrCorrupt says
