@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,7 +84,7 @@ func bytesOf(cmd *cli.Command, flag string) (int64, error) {
 	digits := strings.TrimRight(text, "KMGTkmgtIiBb ")
 	scale, known := sizeUnits[strings.ToLower(strings.TrimSpace(text[len(digits):]))]
 	value, err := strconv.ParseFloat(digits, 64)
-	if err != nil || !known || value < 0 {
+	if err != nil || !known || !(value >= 0 && value < math.MaxInt64/float64(scale)) {
 		return 0, usagef(cmd, "--%s %q is not a size", flag, text).withHint("write 65536 or 64KiB")
 	}
 	return int64(value * float64(scale)), nil

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -51,6 +48,11 @@ func (a *app) query(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	if o := output.Format(name); o.Binary() && !cmd.Bool("explain") {
+		if err := a.notForTerminal(cmd); err != nil {
+			return err
+		}
+	}
 	o := query.Options{
 		Format: output.Format(name), Explain: cmd.Bool("explain"),
 		Limits: duck.Options{MemoryBytes: memory, TempDir: cmd.String("temp-dir")},
@@ -65,8 +67,9 @@ func (a *app) query(ctx context.Context, cmd *cli.Command) error {
 		return noCatalog(err, store.URL())
 	}
 	defer source.Close()
-	return a.toOutput(cmd, o.Format.Binary() && !o.Explain, func(w io.Writer) error {
-		if isTerminal(a.stdout) && cmd.String("out") == "" {
+	out := cmd.String("out")
+	return a.writeOut(out, func(w io.Writer) error {
+		if out == "" {
 			o.Width = terminalWidth(a.stdout)
 		}
 		report, err := query.Run(ctx, source, args[0], w, o)
@@ -80,28 +83,19 @@ func (a *app) query(ctx context.Context, cmd *cli.Command) error {
 	})
 }
 
-// toOutput runs write on --out's file, made anew, or on stdout.
-func (a *app) toOutput(cmd *cli.Command, binary bool, write func(io.Writer) error) error {
-	path := cmd.String("out")
-	if path == "" {
-		if binary && isTerminal(a.stdout) {
-			return usagef(cmd, "-o %s is not for a terminal", cmd.String("output")).withHint(
-				"write it to a file with --out FILE, or pipe it on")
-		}
-		out := bufio.NewWriterSize(a.stdout, outputBuffer)
-		return errors.Join(write(out), out.Flush())
+// notForTerminal refuses to write what is not text to one.
+func (a *app) notForTerminal(cmd *cli.Command) error {
+	if cmd.String("out") != "" || !isTerminal(a.stdout) {
+		return nil
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("write the result: %w", err)
-	}
-	out := bufio.NewWriterSize(f, outputBuffer)
-	return errors.Join(write(out), out.Flush(), f.Close())
+	return usagef(cmd, "-o %s is not for a terminal", cmd.String("output")).withHint(
+		"write it to a file with --out FILE, or pipe it on")
 }
 
+// terminalWidth is a terminal's number of columns; 0 for anything else.
 func terminalWidth(stream any) int {
 	f, ok := stream.(*os.File)
-	if !ok {
+	if !ok || !isTerminal(f) {
 		return 0
 	}
 	width, _, err := term.GetSize(int(f.Fd()))

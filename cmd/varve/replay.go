@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v3"
@@ -51,8 +50,10 @@ func (a *app) replay(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	if job.output.columns() && isTerminal(a.stdout) && job.out == "" {
-		return usagef(cmd, "-o %s is not for a terminal", job.output).withHint("add --out FILE")
+	if job.output.columns() {
+		if err := a.notForTerminal(cmd); err != nil {
+			return err
+		}
 	}
 	store, reader, err := a.openCatalog(ctx, cmd)
 	if err != nil {
@@ -70,7 +71,7 @@ func (a *app) replay(ctx context.Context, cmd *cli.Command) error {
 	job.bar = progress.New(a.stderr, progress.Options{
 		Verb: "replay", Draw: a.progress, Total: job.total(),
 	})
-	err = job.run(ctx, a.stdout)
+	err = a.writeReplay(ctx, job)
 	job.bar.Done()
 	records, _ := job.bar.Totals()
 	job.reportSkips(a.stderr)
@@ -81,9 +82,6 @@ func (a *app) replay(ctx context.Context, cmd *cli.Command) error {
 	err = fmt.Errorf("replay %q: %w", args[0], err)
 	if job.resumable {
 		return fmt.Errorf("%w; go on with --continue", err)
-	}
-	if errors.Is(err, replay.ErrCorrupt) || errors.Is(err, replay.ErrMissing) {
-		return fmt.Errorf("%w; pass over it with --skip-corrupt", err)
 	}
 	return err
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/varve-log/varve/catalog/cluster"
 	"github.com/varve-log/varve/kafka"
@@ -32,14 +31,15 @@ func valueFormatOf(state *cluster.State, t *cluster.Topic) (valueFormat, error) 
 	return table.ParseValueFormat(text)
 }
 
-// run writes all parts to stdout or --out.
-func (j *replayJob) run(ctx context.Context, stdout io.Writer) error {
+// writeReplay writes all parts to stdout or --out.
+func (a *app) writeReplay(ctx context.Context, j *replayJob) error {
 	if j.output.columns() {
-		return j.runColumns(ctx, stdout)
+		return a.writeOut(j.out, func(w io.Writer) error { return j.runColumns(ctx, w) })
 	}
 	if j.out == "" {
-		out := bufio.NewWriterSize(stdout, outputBuffer)
-		return errors.Join(j.runLines(ctx, out, func(int, kafka.Offset) error { return nil }), out.Flush())
+		out := bufio.NewWriterSize(a.stdout, outputBuffer)
+		nowhere := func(int, kafka.Offset) error { return nil }
+		return errors.Join(j.runLines(ctx, out, nowhere), out.Flush())
 	}
 	file, err := openResumable(j)
 	if err != nil {
@@ -160,28 +160,18 @@ func (l *lineWriter) wants(r record.Record) bool {
 }
 
 // runColumns writes all parts as one Arrow stream or Parquet file.
-func (j *replayJob) runColumns(ctx context.Context, stdout io.Writer) error {
-	w, finish := stdout, func() error { return nil }
-	if j.out != "" {
-		f, err := os.Create(j.out)
-		if err != nil {
-			return fmt.Errorf("write the result: %w", err)
-		}
-		w, finish = f, f.Close
-	}
-	buffered := bufio.NewWriterSize(w, outputBuffer)
-	out, err := output.New(output.Format(j.output), buffered,
+func (j *replayJob) runColumns(ctx context.Context, w io.Writer) error {
+	out, err := output.New(output.Format(j.output), w,
 		arrowrec.Schema(arrowrec.AllColumns, j.format), output.Options{})
 	if err != nil {
-		return errors.Join(err, finish())
+		return err
 	}
 	for _, p := range j.parts {
 		if err := j.writeColumns(ctx, out, p); err != nil {
-			err = fmt.Errorf("partition %d: %w", p.manifest.TP().Partition, err)
-			return errors.Join(err, finish())
+			return fmt.Errorf("partition %d: %w", p.manifest.TP().Partition, err)
 		}
 	}
-	return errors.Join(out.Close(), buffered.Flush(), finish())
+	return out.Close()
 }
 
 func (j *replayJob) writeColumns(ctx context.Context, out output.Writer, p replayPart) error {
