@@ -8,7 +8,8 @@ import (
 	"github.com/varve-log/varve/bench/wire"
 )
 
-// Consume says what to fetch. DefaultConsume gives values that work; Addr and Topic are the caller's.
+// Consume says what to fetch. DefaultConsume gives values that work; Addr and Topic are the
+// caller's.
 type Consume struct {
 	Addr, Topic string
 	Partition   int32

@@ -12,7 +12,8 @@ import (
 	"github.com/varve-log/varve/internal/histogram"
 )
 
-// Produce says what to send. DefaultProduce gives values that work; Addr and Topic are the caller's.
+// Produce says what to send. DefaultProduce gives values that work; Addr and Topic are the
+// caller's.
 type Produce struct {
 	// Addr is the broker's host:port, Topic a topic with at least Connections partitions: connection
 	// i sends to partition i, on the leader that the broker names.

@@ -22,8 +22,8 @@ const readBufferBytes = 4 << 10
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Serve takes connections until ctx ends or the listener fails. Files are kept in dir for as long as
-// their connection lives.
+// Serve takes connections until ctx ends or the listener fails. Files are kept in dir for as long
+// as their connection lives.
 func Serve(ctx context.Context, listener net.Listener, dir string) error {
 	defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
 	var group errgroup.Group
