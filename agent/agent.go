@@ -20,6 +20,7 @@ import (
 	"github.com/varve-log/varve/agent/readpath"
 	"github.com/varve-log/varve/catalog"
 	"github.com/varve-log/varve/catalog/cluster"
+	"github.com/varve-log/varve/internal/footprint"
 	"github.com/varve-log/varve/internal/objstore"
 	"github.com/varve-log/varve/internal/vfs"
 	"github.com/varve-log/varve/kafka"
@@ -76,10 +77,14 @@ type parts struct {
 	fs vfs.FS
 	// wrapStore is put around the store that the URL names.
 	wrapStore func(objstore.Store) objstore.Store
+	sealing   tiering.Config
 }
 
 func realParts() parts {
-	return parts{fs: vfs.OS(), wrapStore: func(s objstore.Store) objstore.Store { return s }}
+	return parts{
+		fs: vfs.OS(), wrapStore: func(s objstore.Store) objstore.Store { return s },
+		sealing: tiering.DefaultConfig(),
+	}
 }
 
 // Run starts an agent, serves until ctx ends, and stops in order. It returns nil after an orderly stop,
@@ -89,6 +94,9 @@ func Run(ctx context.Context, cfg Config, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if err := footprint.ReleaseStartPages(); err != nil {
+		logger.Debug("pages of the start stay resident", "err", err)
+	}
 	var cause error
 	select {
 	case <-ctx.Done():
@@ -96,7 +104,11 @@ func Run(ctx context.Context, cfg Config, logger *slog.Logger) error {
 	case cause = <-a.failed:
 		logger.Error("stopping, the agent cannot go on", "err", cause)
 	}
-	return errors.Join(cause, a.Stop())
+	err = errors.Join(cause, a.Stop())
+	if err == nil {
+		logger.Info("stopped")
+	}
+	return err
 }
 
 // Start opens everything and returns when clients are served. Whatever fails, what was opened before is
