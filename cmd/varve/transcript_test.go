@@ -118,7 +118,8 @@ func (s *session) scrub(text string) string {
 		{`[0-9a-f]{32}`, "HEXID"},
 		{`-[0-9a-f]{24}`, "-UID"},
 		{`segments/[0-9a-f]{2}/`, "segments/HH/"},
-		{`"crc32c": \d+`, `"crc32c": CRC`},
+		{`"bytes": [1-9]\d*`, `"bytes": N`},
+		{`(?m)^(live +\d+) .*$`, "$1  SIZE"},
 		{`at version \d+`, "at version N"},
 	} {
 		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.with)
