@@ -64,11 +64,11 @@ test-s3: ## the store's conformance suite over MinIO, versitygw and moto, throug
 
 .PHONY: demo
 demo: build ## three million flights, end to end; STORE=file, s3 or minio (the last two start MinIO)
-	$(GO) run ./e2e/demo -varve $(BIN) -store $(STORE)
+	$(GO) run ./bench/demo -varve $(BIN) -store $(STORE)
 
 .PHONY: crash
 crash: build ## kill -9 under load, ROUNDS times; SEED=n repeats one
-	$(GO) run ./e2e/crash -varve $(BIN) -rounds $(ROUNDS) $(if $(SEED),-seed $(SEED))
+	$(GO) run ./bench/crash -varve $(BIN) -rounds $(ROUNDS) $(if $(SEED),-seed $(SEED))
 
 .PHONY: bench
 bench: ## Go benchmarks of the hot paths
