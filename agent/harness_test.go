@@ -44,10 +44,23 @@ type faults struct {
 // newFaults gives parts that work until the test says otherwise.
 func newFaults() (*faults, parts) {
 	f := &faults{disk: vfs.NewFaulty(vfs.OS())}
-	return f, parts{fs: f.disk, wrapStore: func(s objstore.Store) objstore.Store {
+	with := testParts()
+	with.fs = f.disk
+	with.wrapStore = func(s objstore.Store) objstore.Store {
 		f.store = faulty.New(s)
 		return f.store
-	}}
+	}
+	return f, with
+}
+
+// testParts are the real ones, with a sealer that looks often.
+func testParts() parts {
+	with := realParts()
+	with.sealing.ScanInterval = 20 * time.Millisecond
+	with.sealing.RetentionInterval = 20 * time.Millisecond
+	with.sealing.RetryPauseMin = 10 * time.Millisecond
+	with.sealing.RetryPauseMax = 50 * time.Millisecond
+	return with
 }
 
 // cutOff makes every call to the bucket fail until the store is Quiet.
@@ -66,7 +79,7 @@ func testLogger(t *testing.T) *slog.Logger {
 
 func start(t *testing.T, cfg Config) *Agent {
 	t.Helper()
-	return startOn(t, cfg, realParts())
+	return startOn(t, cfg, testParts())
 }
 
 func startOn(t *testing.T, cfg Config, with parts) *Agent {

@@ -16,6 +16,7 @@ import (
 	"github.com/varve-log/varve/agent/hotlog"
 	"github.com/varve-log/varve/agent/partition"
 	"github.com/varve-log/varve/catalog/manifest"
+	"github.com/varve-log/varve/internal/objstore"
 	"github.com/varve-log/varve/kafka"
 	"github.com/varve-log/varve/kafka/record"
 	"github.com/varve-log/varve/segment"
@@ -216,22 +217,29 @@ func (a *Agent) openingOf(
 	return o, nil
 }
 
-// sealedProducers reads the producer state as of the sealed end from the newest segment's footer.
+// sealedProducers reads the producer state as of the sealed end from the newest segment's footer, be
+// its records expired or not. It is lost only with a newest segment that was swept.
 func (a *Agent) sealedProducers(
 	ctx context.Context, archive partition.Archive, head manifest.Head,
 ) ([]segment.ProducerState, error) {
-	if head.SealedEnd() == 0 || head.SealedEnd() <= head.LogStartOffset {
-		return nil, nil
-	}
-	entry, ok, err := archive.Find(ctx, head.SealedEnd()-1)
-	if err != nil {
-		return nil, fmt.Errorf("find the newest sealed segment: %w", err)
-	}
-	if !ok {
-		return nil, nil
+	var entry manifest.Entry
+	if n := len(head.Tail); n > 0 {
+		entry = head.Tail[n-1]
+	} else {
+		found, ok, err := archive.Find(ctx, head.SealedEnd()-1)
+		if err != nil {
+			return nil, fmt.Errorf("find the newest sealed segment: %w", err)
+		}
+		if !ok {
+			return nil, nil
+		}
+		entry = found
 	}
 	object := cache.Object{Key: entry.Key(archive.TP()), Size: entry.Bytes}
 	footer, err := a.footers.Get(ctx, object, entry.FooterBytes)
+	if errors.Is(err, objstore.ErrNotFound) && entry.NextOffset <= head.LogStartOffset {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the newest sealed segment's producer state: %w", err)
 	}

@@ -144,7 +144,7 @@ func (a *Agent) openReads(context.Context) error {
 	if err != nil {
 		return err
 	}
-	sealing := tiering.DefaultConfig()
+	sealing := a.with.sealing
 	sealing.Cluster = a.catalog.State().ClusterID
 	a.sealer, err = tiering.New(sealing, tiering.Deps{
 		Store: a.store, Logger: a.logger, Registerer: a.registry, StoreNow: a.catalog.StoreNow,
