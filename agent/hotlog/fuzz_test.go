@@ -135,7 +135,14 @@ func FuzzRecovery(f *testing.F) {
 		if l.LogEndOffset() > 0 {
 			readAll(t, l, 0)
 		}
-		mustAppend(t, l, batchOf(t, 1, 1, "after"))
+		// The leader that goes on has at least the newest epoch that the files speak of.
+		epoch := kafka.LeaderEpoch(0)
+		if epochs := l.Epochs(); len(epochs) > 0 {
+			epoch = max(epoch, epochs[len(epochs)-1].Epoch)
+		}
+		if _, err := l.Append(batchOf(t, 1, 1, "after"), epoch, AppendOptions{}); err != nil {
+			t.Fatal(err)
+		}
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
