@@ -78,6 +78,8 @@ func sdkClient(ctx context.Context) (*s3.Client, string, error) {
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.BaseEndpoint = aws.String(u.Query().Get("endpoint"))
 		o.UsePathStyle = true
+		// Ranges carry no checksum to validate.
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 	})
 	return client, strings.TrimSuffix(u.Host, "/"), nil
 }

@@ -87,9 +87,12 @@ func (l *lane) run(ctx context.Context, start time.Time) error {
 // flatOut sends batch after batch.
 func (l *lane) flatOut(start time.Time) error {
 	bytesMax := l.cfg.BytesMax / int64(l.cfg.Connections)
+	size := int64(l.fit) * int64(l.cfg.RecordBytes)
 	var sealed []byte
 	if l.cfg.PreEncoded {
-		sealed = l.build(l.fit, start)
+		batch := l.encoder.append(l.frame.Buffer(), l.fit, start)
+		size = int64(len(batch) - l.frame.BatchStart())
+		sealed = l.frame.Seal(batch, l.partition)
 	}
 	for {
 		now := time.Now()
@@ -104,11 +107,7 @@ func (l *lane) flatOut(start time.Time) error {
 			return err
 		}
 		l.records += int64(l.fit)
-		if l.cfg.PreEncoded {
-			l.bytes += int64(len(frame))
-		} else {
-			l.bytes += int64(l.fit) * int64(l.cfg.RecordBytes)
-		}
+		l.bytes += size
 	}
 }
 
