@@ -22,7 +22,8 @@ func TestDescribe(t *testing.T) {
 			"produce [============            ]  50%  500,000 records  250,000/s  25.0 MiB/s  2.00 s left",
 		},
 		{
-			"done", []sample{{at, 0, 0, 0}, {at.Add(time.Second), 10, 10, 1.2}},
+			"done",
+			[]sample{{at, 0, 0, 0}, {at.Add(time.Second), 10, 10, 1.2}},
 			"produce [========================] 100%  10 records  10/s  10 B/s",
 		},
 	}
