@@ -87,8 +87,11 @@ func (s *session) write(d *datadriven.TestData) string {
 	return ""
 }
 
-// run executes each line and returns what it printed.
-func (s *session) run(lines string) string {
+// run executes each line and returns what it printed, scrubbed.
+func (s *session) run(lines string) string { return s.scrub(s.raw(lines)) }
+
+// raw executes each line and returns what it printed.
+func (s *session) raw(lines string) string {
 	var all strings.Builder
 	for line := range strings.SplitSeq(lines, "\n") {
 		args, err := splitLine(strings.ReplaceAll(line, "$DIR", s.dir))
@@ -106,7 +109,7 @@ func (s *session) run(lines string) string {
 			fmt.Fprintf(&all, "exit %d\n", code)
 		}
 	}
-	return s.scrub(all.String())
+	return all.String()
 }
 
 // scrub replaces what differs between runs.
