@@ -2,11 +2,10 @@ package cluster
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
-	"io"
 
+	"github.com/varve-log/varve/internal/gzjson"
 	"github.com/varve-log/varve/kafka"
 )
 
@@ -111,33 +110,15 @@ func DecodePage(raw []byte) (Delta, error) {
 }
 
 func pack(v any) ([]byte, error) {
-	var out bytes.Buffer
-	w, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	raw, err := gzjson.Encode(v)
 	if err != nil {
 		return nil, fmt.Errorf("encode cluster state: %w", err)
 	}
-	if err := json.NewEncoder(w).Encode(v); err != nil {
-		return nil, fmt.Errorf("encode cluster state: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("encode cluster state: %w", err)
-	}
-	return out.Bytes(), nil
+	return raw, nil
 }
 
 func unpack(raw []byte, v any) error {
-	r, err := gzip.NewReader(bytes.NewReader(raw))
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	plain, err := io.ReadAll(io.LimitReader(r, ObjectBytesMax+1))
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	if len(plain) > ObjectBytesMax {
-		return fmt.Errorf("%w: object inflates to more than %d bytes", ErrCorrupt, ObjectBytesMax)
-	}
-	if err := json.Unmarshal(plain, v); err != nil {
+	if err := gzjson.Decode(raw, ObjectBytesMax, v); err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return nil

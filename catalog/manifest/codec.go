@@ -1,12 +1,10 @@
 package manifest
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
-	"io"
 
+	"github.com/varve-log/varve/internal/gzjson"
 	"github.com/varve-log/varve/kafka"
 )
 
@@ -44,39 +42,17 @@ func DecodeHead(raw []byte) (Head, error) {
 
 // EncodePage gives the gzipped JSON of a page. The same page gives the same bytes.
 func EncodePage(p Page) ([]byte, error) {
-	raw, err := json.Marshal(pageJSON{Format: Format, Page: p})
+	raw, err := gzjson.Encode(pageJSON{Format: Format, Page: p})
 	if err != nil {
 		return nil, fmt.Errorf("encode manifest page: %w", err)
 	}
-	var out bytes.Buffer
-	w, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
-	if err != nil {
-		return nil, fmt.Errorf("encode manifest page: %w", err)
-	}
-	if _, err := w.Write(raw); err != nil {
-		return nil, fmt.Errorf("encode manifest page: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("encode manifest page: %w", err)
-	}
-	return out.Bytes(), nil
+	return raw, nil
 }
 
 // DecodePage reads a page; whoever loads it by a reference calls Check too. ErrCorrupt, ErrFormat.
 func DecodePage(raw []byte) (Page, error) {
-	r, err := gzip.NewReader(bytes.NewReader(raw))
-	if err != nil {
-		return Page{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	plain, err := io.ReadAll(io.LimitReader(r, PageBytesMax+1))
-	if err != nil {
-		return Page{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	if len(plain) > PageBytesMax {
-		return Page{}, fmt.Errorf("%w: page inflates to more than %d bytes", ErrCorrupt, PageBytesMax)
-	}
 	var p pageJSON
-	if err := json.Unmarshal(plain, &p); err != nil {
+	if err := gzjson.Decode(raw, PageBytesMax, &p); err != nil {
 		return Page{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	if err := checkFormat(p.Format); err != nil {
