@@ -52,17 +52,20 @@ func (s *Sealer) look(p *part, now time.Time) view {
 func (s *Sealer) rollDue(p *part, st settings.Topic, now time.Time, v *view) {
 	_, err := p.log.MaybeRoll(now)
 	since, holds := p.log.ActiveSince()
-	if err == nil && holds {
-		age := st.SegmentAge
-		if st.RemoteStorage && st.SealAgeMax > 0 {
-			age = min(age, st.SealAgeMax)
-			if now.Sub(since) >= st.SealAgeMax {
-				_, err = p.log.Roll()
-			}
+	age := st.SegmentAge
+	if st.RemoteStorage && st.SealAgeMax > 0 {
+		age = min(age, st.SealAgeMax)
+		if err == nil && holds && now.Sub(since) >= st.SealAgeMax {
+			_, err = p.log.Roll()
 		}
-		if at := since.Add(age); age > 0 && at.After(now) && at.Before(v.next) {
-			v.next = at
-		}
+	}
+	at := since.Add(age)
+	if !holds {
+		// Nobody tells of the first append after a roll: look again before it can be due.
+		at = now.Add(max(age, lagInterval))
+	}
+	if err == nil && age > 0 && at.After(now) && at.Before(v.next) {
+		v.next = at
 	}
 	if err != nil {
 		s.logger.Warn("segment not rolled", "topic", p.log.Topic(), "partition", p.tp.Partition,

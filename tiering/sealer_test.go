@@ -88,6 +88,24 @@ func TestActiveSegmentIsSealedAtItsAge(t *testing.T) {
 	})
 }
 
+// Bug: a segment was rolled up to ScanInterval after its age, however short that was, because the
+// look before its first append saw nothing to wait for.
+func TestActiveSegmentIsSealedAtAnAgeBelowTheScanInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, DefaultConfig())
+		defer b.close()
+		l := b.add(0)
+		l.set(func(l *fakeLog) { l.settings.SealAgeMax = 2 * time.Second })
+		b.run()
+		time.Sleep(time.Minute + 17*time.Millisecond)
+		l.append(t, time.Now(), 100)
+		time.Sleep(2500 * time.Millisecond)
+		if end := known(l.Manifest()).VerifiedEnd; end != l.next {
+			t.Errorf("verified end %d of %d half a second after the age", end, l.next)
+		}
+	})
+}
+
 func TestNothingAtOrAboveTheLastStableOffsetIsSealed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, DefaultConfig())
