@@ -131,7 +131,15 @@ func describe(verb string, history []sample) string {
 		render.Count(last.records), render.Count(int64(rate)), render.Bytes(int64(byteRate)))
 	if pace := (last.part - first.part) / seconds; last.part >= 0 && last.part < 1 && pace > 0 {
 		left := time.Duration((1 - last.part) / pace * float64(time.Second))
-		fmt.Fprintf(&line, "  %s left", render.Seconds(left.Round(time.Second)))
+		fmt.Fprintf(&line, "  %s left", wholeSeconds(left))
 	}
 	return line.String()
+}
+
+// wholeSeconds says how long is left: more would only flicker.
+func wholeSeconds(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	}
+	return render.Seconds(d)
 }

@@ -19,7 +19,7 @@ func TestDescribe(t *testing.T) {
 		{
 			"half done",
 			[]sample{{at, 0, 0, 0}, {at.Add(2 * time.Second), 500_000, 50 << 20, 0.5}},
-			"produce [============            ]  50%  500,000 records  250,000/s  25.0 MiB/s  2.00 s left",
+			"produce [============            ]  50%  500,000 records  250,000/s  25.0 MiB/s  2 s left",
 		},
 		{
 			"done",
