@@ -52,7 +52,6 @@ func rowNames() []string {
 type bench struct {
 	o       options
 	dir     string
-	ownDir  bool
 	machine machine
 	results *results
 	topics  int
@@ -67,15 +66,12 @@ func newBench(o options) (*bench, error) {
 		return nil, fmt.Errorf("%s is not the repository: %w; run this at its root or give -root",
 			o.root, err)
 	}
-	b := &bench{o: o, dir: o.dir, machine: thisMachine(o.root), results: newResults()}
-	var err error
-	if b.dir == "" {
-		b.ownDir = true
-		if b.dir, err = os.MkdirTemp("", "varve-compare-*"); err != nil {
-			return nil, err
-		}
+	dir, err := os.MkdirTemp(o.dir, "varve-compare-*")
+	if err != nil {
+		return nil, err
 	}
-	if b.dir, err = filepath.Abs(b.dir); err != nil {
+	b := &bench{o: o, machine: thisMachine(o.root), results: newResults()}
+	if b.dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
 	if b.o.varve == "" {
@@ -123,10 +119,7 @@ func (b *bench) close() error {
 	if b.sink != nil {
 		errs = append(errs, b.sink.stop())
 	}
-	if b.ownDir {
-		errs = append(errs, os.RemoveAll(b.dir))
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, os.RemoveAll(b.dir))...)
 }
 
 // say tells on stderr what is going on.

@@ -62,7 +62,7 @@ func parse(args []string) (options, error) {
 	f := flag.NewFlagSet("compare", flag.ContinueOnError)
 	f.StringVar(&o.varve, "varve", "", "varve binary; default: build one")
 	f.StringVar(&o.root, "root", ".", "the repository")
-	f.StringVar(&o.dir, "dir", "", "directory for data, on the disk to measure; default: a new one")
+	f.StringVar(&o.dir, "dir", "", "where to make a directory for data, on the disk to measure")
 	f.StringVar(&only, "only", "", "rows to measure, by name with commas; default: all of "+
 		strings.Join(rowNames(), ","))
 	f.Float64Var(&o.seconds, "seconds", 4, "length of a timed run")
