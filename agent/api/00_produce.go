@@ -202,7 +202,7 @@ func (p *produce) append(t *Topic, part *producedPart, records []byte) {
 	part.appended = got
 	p.h.metrics.producedBytes.Add(float64(len(batch)))
 	p.h.metrics.producedBatches.Inc()
-	if p.acks == acksAll {
+	if p.acks == acksAll || p.acks == 1 && got.MustFlush {
 		part.waits = true
 		p.mu.Lock()
 		p.waiting++

@@ -204,6 +204,8 @@ type Appended struct {
 	LogStartOffset kafka.Offset
 	AppendTime     kafka.Timestamp // NoTimestamp: the batch keeps the producer's timestamps
 	Duplicate      bool            // it was there already; the offsets are its first copy's
+	// MustFlush: flush.messages wants a sync before any ack, acks=1 too. OnCommitted waits for it.
+	MustFlush bool
 }
 
 // Offsets are the bounds of a partition's log.

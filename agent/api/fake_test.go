@@ -182,6 +182,7 @@ type fakePartition struct {
 	start, end  kafka.Offset
 	high        kafka.Offset
 	held        bool
+	mustFlush   bool
 	cold        kafka.Offset
 	coldGate    chan struct{} // cold reads wait for it
 	waiters     []func()
@@ -203,7 +204,7 @@ func (p *fakePartition) Append(b []byte, o AppendOptions) (Appended, error) {
 	p.batches = append(p.batches, batch)
 	at := Appended{
 		BaseOffset: p.end, NextOffset: batch.NextOffset(), LogStartOffset: p.start,
-		AppendTime: o.AppendTime,
+		AppendTime: o.AppendTime, MustFlush: p.mustFlush,
 	}
 	p.end = at.NextOffset
 	if !p.held {

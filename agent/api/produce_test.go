@@ -211,6 +211,30 @@ func TestAcksAllTimesOut(t *testing.T) {
 	ask[*kmsg.ProduceResponse](c, produceRequest(topic, 0, 1, batchOf(t, now(), "v")), 9)
 }
 
+// Bug: with flush.messages=1 an acks=1 batch was acked before it was flushed.
+func TestAcksOneWaitsForTheFlushThatIsDue(t *testing.T) {
+	f := newFake()
+	f.held = true
+	topic := f.create(t, "t", 1)
+	p := f.partition("t")
+	p.mustFlush = true
+	c := dial(t, serveFake(t, f))
+	req := produceRequest(topic, 0, 1, batchOf(t, now(), "v"))
+	req.TimeoutMillis = 20
+	r := ask[*kmsg.ProduceResponse](c, req, 9)
+	if got := r.Topics[0].Partitions[0].ErrorCode; got != codeTimedOut {
+		t.Errorf("before the flush: %s", errorName(got))
+	}
+	req.TimeoutMillis = 30_000
+	id := c.send(req, 9)
+	waitFor(t, func() bool { return p.Offsets().LogEnd == 2 })
+	p.commit()
+	got := c.receive(req, id).(*kmsg.ProduceResponse).Topics[0].Partitions[0]
+	if got.ErrorCode != codeNone || got.BaseOffset != 1 {
+		t.Errorf("after the flush: %+v", got)
+	}
+}
+
 // TestAcksNone: no answer, and an error closes the connection.
 func TestAcksNone(t *testing.T) {
 	f := newFake()

@@ -102,7 +102,7 @@ func (p *Partition) Append(records []byte, o api.AppendOptions) (api.Appended, e
 	}
 	return api.Appended{
 		BaseOffset: got.BaseOffset, NextOffset: got.NextOffset, LogStartOffset: got.LogStartOffset,
-		AppendTime: o.AppendTime, Duplicate: got.Duplicate,
+		AppendTime: o.AppendTime, Duplicate: got.Duplicate, MustFlush: got.MustFlush,
 	}, nil
 }
 
