@@ -112,7 +112,8 @@ func refused(message string) error {
 	return &StatementError{Message: strings.Join(kept, "\n")}
 }
 
-// explain prefers the cause that callbacks saw, and adds the topics to an unknown table.
+// explain prefers the cause that callbacks saw, and adds the next step: how to write the one column
+// whose name SQL has taken, or which tables there are.
 func (r *Result) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -121,7 +122,13 @@ func (r *Result) explain(ctx context.Context, err error) error {
 		return cause
 	}
 	var se *StatementError
-	if errors.As(err, &se) && se.Hint == "" && namesTables(se.Message) {
+	if !errors.As(err, &se) || se.Hint != "" {
+		return err
+	}
+	switch {
+	case strings.HasPrefix(se.Message, `Parser Error: syntax error at or near "offset"`):
+		se.Hint = `offset is a word of SQL: write the column in double quotes, "offset"`
+	case namesTables(se.Message):
 		se.Hint = r.topicsHint(ctx)
 	}
 	return err

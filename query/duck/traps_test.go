@@ -229,6 +229,9 @@ func TestWrongStatements(t *testing.T) {
 		{"SELECT 1 FROM flihgts", `tables are topics: eu, flights, "log.json", "orders.eu"`},
 		{"SELECT nope FROM flights", `"nope" not found`},
 		{"SELEC 1", "syntax error"},
+		// Bug: the column offset has to be quoted, and the error listed the topics instead.
+		{"SELECT max(offset) FROM flights", `write the column in double quotes, "offset"`},
+		{"SELECT * FROM flights ORDER BY offset", `write the column in double quotes, "offset"`},
 		{"SELECT 1; SELECT 2", "want one SQL statement, have 2"},
 		{"", "want one SQL statement, have 0"},
 		{"SELECT * FROM orders.eu", `write it in double quotes: "orders.eu"`},
