@@ -30,7 +30,11 @@ func (a *Agent) TopicSegments(ctx context.Context, name string) (admin.TopicSegm
 	out := admin.TopicSegments{Topic: topic.Name, TopicID: topic.ID.String()}
 	for i := range topic.Partitions {
 		tp := kafka.TopicPartition{Topic: topic.ID, Partition: int32(i)}
-		part, err := a.partitionSegments(ctx, tp)
+		var part admin.PartitionSegments
+		err := a.awaitSealable(ctx, []kafka.TopicPartition{tp})
+		if err == nil {
+			part, err = a.partitionSegments(ctx, tp)
+		}
 		if err != nil {
 			return admin.TopicSegments{}, fmt.Errorf("partition %d of topic %q: %w", i, name, err)
 		}
