@@ -107,7 +107,8 @@ func (r *Reader) random(ctx context.Context, src Source, req Request) (Data, err
 	d, err := s.read(ctx, req)
 	switch {
 	case errors.Is(err, objstore.ErrNotFound):
-		return Data{}, r.reload(ctx, src)
+		return Data{}, fmt.Errorf("object %s, offsets %s: %w: %w", s.object.Key, e.Range(), err,
+			r.reload(ctx, src))
 	case errors.Is(err, segment.ErrCorrupt):
 		r.metrics.corrupt.Inc()
 		return Data{}, fmt.Errorf("object %s, offsets %s: %w: %w", s.object.Key, e.Range(),

@@ -126,6 +126,7 @@ func New(cfg Config, p Parts) (*Reader, error) {
 // ErrOffsetOutOfRange, ErrCorrupt, ErrMissing, ErrClosed, those of local disk and of the store, and
 // ctx's.
 func (r *Reader) Fetch(ctx context.Context, src Source, req Request) (Data, error) {
+	var moved error
 	for range seamTriesMax {
 		d, err := r.FetchHot(src, req)
 		if !errors.Is(err, hotlog.ErrBelowLocalStart) {
@@ -135,9 +136,10 @@ func (r *Reader) Fetch(ctx context.Context, src Source, req Request) (Data, erro
 		if !errors.Is(err, errMoved) {
 			return d, err
 		}
+		moved = err
 	}
-	return Data{}, fmt.Errorf("%w: offset %d of %s is not found on either tier",
-		ErrMissing, req.From, src.Manifest.TP())
+	return Data{}, fmt.Errorf("%w: offset %d of %s is not found on either tier: %w",
+		ErrMissing, req.From, src.Manifest.TP(), moved)
 }
 
 // seamTriesMax bounds how often a fetch follows records from one tier to the other and back.

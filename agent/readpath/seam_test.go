@@ -174,6 +174,24 @@ func TestCorruptObjectIsNamedAndABadTransferIsNot(t *testing.T) {
 	}
 }
 
+// Bug: an object that is gone though the manifest refers to it was not named.
+func TestMissingObjectIsNamed(t *testing.T) {
+	w := newWorld(t)
+	w.append(100, 1500)
+	w.seal()
+	w.set(func(s *settings.Topic) { s.LocalRetentionBytes = 0 })
+	w.until("release", func() bool { return w.log.LocalLogStartOffset() == w.next })
+	key := keyOf(t, w, 10)
+	if err := w.store.Delete(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	req := Request{From: 10, Until: w.next, BytesMax: 1000, MinOne: true}
+	_, err := w.reader.Fetch(t.Context(), w.source(), req)
+	if !errors.Is(err, ErrMissing) || !bytes.Contains([]byte(err.Error()), []byte(key)) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func keyOf(t *testing.T, w *world, o kafka.Offset) string {
 	t.Helper()
 	e, ok, err := w.log.manifest.Find(t.Context(), o)
