@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/s2"
-	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 )
 
@@ -175,40 +173,4 @@ func appendSnappyBlock(src []byte, dst *buffer, l Limits) error {
 	}
 	dst.b = dst.b[:have+n]
 	return nil
-}
-
-var zstdReaders = sync.Pool{New: func() any {
-	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecodeAllCapLimit(true))
-	if err != nil {
-		panic("record: zstd decoder: " + err.Error())
-	}
-	return r
-}}
-
-// inflateZstd decodes into the memory there is and, where it does not suffice, again into four
-// times as much: with a pooled buffer that is rare, and faster than to stream.
-func inflateZstd(src []byte, dst *buffer, l Limits) error {
-	r := zstdReaders.Get().(*zstd.Decoder)
-	defer zstdReaders.Put(r)
-	want := 8 * int64(len(src))
-	var h zstd.Header
-	if h.Decode(src) == nil && h.HasFCS && h.FrameContentSize < math.MaxInt32 {
-		// A lying size is not worth an allocation.
-		want = min(int64(h.FrameContentSize), 64*int64(len(src))+keptBytesMax)
-	}
-	for size := want; ; size = 4 * int64(cap(dst.b)) {
-		dst.reserve(size, l)
-		room := min(cap(dst.b), l.InflatedBytesMax)
-		out, err := r.DecodeAll(src, dst.b[:0:room])
-		switch {
-		case err == nil:
-			dst.b = out
-			return nil
-		case !errors.Is(err, zstd.ErrDecoderSizeExceeded):
-			return err
-		case room == l.InflatedBytesMax:
-			return tooLarge(Zstd, l)
-		}
-	}
 }
