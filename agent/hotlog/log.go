@@ -174,9 +174,15 @@ func (l *Log) SetLogStartOffset(o kafka.Offset) error {
 		return nil
 	}
 	l.logStart.Store(int64(o))
-	l.epochs.truncateStart(o)
+	l.forgetEpochs()
 	l.marks.changed, l.marks.durableChanged = true, true
 	return nil
+}
+
+// forgetEpochs drops the history below the log start, but for what a local segment still holds: it
+// may be sealed, and names the epochs of all its records then.
+func (l *Log) forgetEpochs() {
+	l.epochs.truncateStart(min(l.LogStartOffset(), l.LocalLogStartOffset()))
 }
 
 // LastStableOffset is the first offset of the oldest open transaction, or the log end offset.

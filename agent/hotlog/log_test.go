@@ -420,3 +420,24 @@ func TestBudgetRefusesAndComesBack(t *testing.T) {
 		t.Fatalf("used %d after close: %v", budget.Used(), err)
 	}
 }
+
+// Bug: a log start inside the active segment forgot the epochs of the records below it, so that the
+// segment could never be sealed.
+func TestEpochsOfLocalRecordsOutliveTheLogStart(t *testing.T) {
+	fs := vfs.NewMem()
+	l := testLog(t, fs, DefaultConfig(), Deps{})
+	mustAppend(t, l, batchOf(t, 10, 1000, "a"))
+	if err := l.SetLogStartOffset(7); err != nil {
+		t.Fatal(err)
+	}
+	before := l.Epochs()
+	if len(before) != 1 || before[0].StartOffset != 0 {
+		t.Fatalf("epochs %v", before)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if after := testLog(t, fs, DefaultConfig(), Deps{}).Epochs(); after[0] != before[0] {
+		t.Fatalf("epochs %v after a restart, %v before", after, before)
+	}
+}

@@ -68,7 +68,7 @@ func (l *Log) recover(opening Opening) error {
 		return err
 	}
 	l.logStart.Store(max(l.logStart.Load(), int64(opening.LogStartOffset)))
-	l.epochs.truncateStart(l.LogStartOffset())
+	l.forgetEpochs()
 	l.sweepOrphans(ls)
 	l.finishRecovery()
 	return nil
