@@ -306,7 +306,7 @@ func values(topic string, from, to int) []*kgo.Record {
 
 func produce(t *testing.T, a *Agent, topic string, from, to int) {
 	t.Helper()
-	c := client(t, a)
+	c := client(t, a, kgo.ProducerBatchMaxBytes(512))
 	if err := c.ProduceSync(testContext(t), values(topic, from, to)...).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +322,7 @@ func consume(t *testing.T, a *Agent, topic string, n int) {
 func consumeFrom(t *testing.T, a *Agent, topic string, from, n int) {
 	t.Helper()
 	ctx := testContext(t)
-	c := client(t, a, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	c := client(t, a, consumeAll(topic)...)
 	for got := from; got < n; {
 		fetches := c.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
@@ -334,6 +334,13 @@ func consumeFrom(t *testing.T, a *Agent, topic string, from, n int) {
 			}
 			got++
 		})
+	}
+}
+
+func consumeAll(topic string) []kgo.Opt {
+	return []kgo.Opt{
+		kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(200 * time.Millisecond),
 	}
 }
 

@@ -7,10 +7,10 @@ import (
 )
 
 // noCoordinator is the honest answer: there are no group or transaction coordinators yet.
-// COORDINATOR_NOT_AVAILABLE would be retried for ever; INVALID_REQUEST is taken as final by all
-// known clients and carries the sentence.
+// COORDINATOR_NOT_AVAILABLE would be retried for ever. UNSUPPORTED_VERSION is final for every known
+// client, and where a client hides the sentence, as Java's consumer does, it words the code rightly.
 var noCoordinator = fault{
-	codeInvalidRequest,
+	codeUnsupported,
 	"this cluster has no group and no transaction coordinators yet: " +
 		"assign partitions by hand and produce without a transactional id",
 }

@@ -70,6 +70,7 @@ var codes = []struct {
 	{ErrNotEnoughReplicasAfterAppend, kerr.NotEnoughReplicasAfterAppend.Code},
 	{ErrTimedOut, codeTimedOut},
 
+	{ErrRecordListTooLarge, kerr.RecordListTooLarge.Code},
 	{ErrOutOfOrderSequence, kerr.OutOfOrderSequenceNumber.Code},
 	{ErrDuplicateSequence, kerr.DuplicateSequenceNumber.Code},
 	{ErrInvalidProducerEpoch, kerr.InvalidProducerEpoch.Code},

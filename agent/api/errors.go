@@ -51,6 +51,8 @@ var (
 	// ErrTimedOut: not done within the request's time.
 	ErrTimedOut = errors.New("timed out")
 
+	// ErrRecordListTooLarge: a batch is larger than the topic's segments.
+	ErrRecordListTooLarge = errors.New("record batch is larger than a segment")
 	// ErrOutOfOrderSequence: an idempotent producer's batch leaves a gap.
 	ErrOutOfOrderSequence = errors.New("out of order sequence")
 	// ErrDuplicateSequence: a batch older than the last five.

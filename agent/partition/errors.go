@@ -17,6 +17,7 @@ import (
 var meanings = []struct{ cause, sentinel error }{
 	{hotlog.ErrDiskFull, api.ErrDiskFull},
 	{hotlog.ErrLocalDiskLimit, api.ErrDiskFull},
+	{hotlog.ErrBatchTooLarge, api.ErrRecordListTooLarge},
 	{hotlog.ErrOutOfOrderSequence, api.ErrOutOfOrderSequence},
 	{hotlog.ErrInvalidProducerEpoch, api.ErrInvalidProducerEpoch},
 	{hotlog.ErrFenced, api.ErrNotLeader},
