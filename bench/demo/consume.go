@@ -18,6 +18,9 @@ const (
 	// consumeTime bounds one read of the topic, produceTime one write of a few records.
 	consumeTime = 5 * time.Minute
 	produceTime = time.Minute
+	// kcatQueue makes librdkafka buffer more than 100,000 records: 2.0.2 looks only once a second
+	// whether a full queue was drained, and would idle through most of the read.
+	kcatQueue = "queued.min.messages=1000000"
 )
 
 // consume reads each partition from `from` to its end and hands each record to take.
@@ -107,7 +110,7 @@ func (d *demo) consumeByKcat(ctx context.Context) error {
 	defer cancel()
 	t := newTally(len(d.data.want.digests))
 	cmd := exec.CommandContext(ctx, kcat, "-C", "-b", d.agent.Bootstrap(), "-t", topic,
-		"-o", "beginning", "-e", "-q", "-f", kcatFormat)
+		"-o", "beginning", "-e", "-q", "-X", kcatQueue, "-f", kcatFormat)
 	if err := tallyCommand(ctx, cmd, parseTabs, t); err != nil {
 		return err
 	}
