@@ -19,7 +19,10 @@ import (
 type digest struct{ upper, lower uint64 }
 
 func (d digest) compare(o digest) int {
-	return cmp.Or(cmp.Compare(d.upper, o.upper), cmp.Compare(d.lower, o.lower))
+	if d.upper != o.upper {
+		return cmp.Compare(d.upper, o.upper)
+	}
+	return cmp.Compare(d.lower, o.lower)
 }
 
 // message is one record, wherever it was read. Its slices are the reader's.
