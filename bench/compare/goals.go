@@ -32,6 +32,7 @@ const (
 
 // Names of the metrics of single rows.
 const (
+	diskSpeed      = "the disk alone, written with fsync, MB/s"
 	sealingOff     = "full rate, not sealing, MB/s"
 	sealingOn      = "full rate, sealing, MB/s"
 	halfP99Off     = "half rate, not sealing, p99 ms"
