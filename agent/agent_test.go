@@ -8,6 +8,7 @@ import (
 )
 
 func TestRecordsOutliveTheDisk(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t)
 	a := start(t, cfg)
 	produce(t, a, "t", 0, 1000)
@@ -28,6 +29,7 @@ func TestRecordsOutliveTheDisk(t *testing.T) {
 // Bug: the loaders of manifests waited for the lock under which more of them were started, so that a
 // change which opened more partitions than are loaded at once never ended.
 func TestManyPartitionsOpenAtOnce(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t)
 	a := start(t, cfg)
 	create(t, a, "many", 3*opensMax)
@@ -40,6 +42,7 @@ func TestManyPartitionsOpenAtOnce(t *testing.T) {
 
 // Bug: a stop waited until clients' long polls had timed out.
 func TestStopDoesNotWaitForLongPolls(t *testing.T) {
+	t.Parallel()
 	a := start(t, testConfig(t))
 	produce(t, a, "t", 0, 1)
 	c := client(t, a, kgo.ConsumeTopics("t"), kgo.FetchMaxWait(20*time.Second),
@@ -60,6 +63,7 @@ func TestStopDoesNotWaitForLongPolls(t *testing.T) {
 }
 
 func TestStopTwice(t *testing.T) {
+	t.Parallel()
 	a := start(t, testConfig(t))
 	stop(t, a)
 	stop(t, a)

@@ -152,7 +152,9 @@ func client(t *testing.T, a *Agent, opts ...kgo.Opt) *kgo.Client {
 // ask sends a request to the agent.
 func ask[R kmsg.Response](t *testing.T, a *Agent, req kmsg.Request) R {
 	t.Helper()
-	res, err := client(t, a).SeedBrokers()[0].Request(testContext(t), req)
+	c := client(t, a)
+	defer c.Close()
+	res, err := c.SeedBrokers()[0].Request(testContext(t), req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,6 +309,7 @@ func values(topic string, from, to int) []*kgo.Record {
 func produce(t *testing.T, a *Agent, topic string, from, to int) {
 	t.Helper()
 	c := client(t, a, kgo.ProducerBatchMaxBytes(512))
+	defer c.Close() // or it would create a deleted topic again
 	if err := c.ProduceSync(testContext(t), values(topic, from, to)...).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
@@ -323,6 +326,7 @@ func consumeFrom(t *testing.T, a *Agent, topic string, from, n int) {
 	t.Helper()
 	ctx := testContext(t)
 	c := client(t, a, consumeAll(topic)...)
+	defer c.Close()
 	for got := from; got < n; {
 		fetches := c.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {

@@ -42,7 +42,7 @@ type doubt struct {
 // openAll opens the partitions led that are not open, in parallel, and returns those that open. The
 // others are noted as offline and left alone until retryOffline. followMu is held.
 func (a *Agent) openAll(
-	ctx context.Context, led []ledPartition, open map[kafka.TopicPartition]*partition.Partition,
+	ctx context.Context, next *topology, led []ledPartition,
 ) []*partition.Partition {
 	var mu sync.Mutex
 	var opened []*partition.Partition
@@ -56,7 +56,7 @@ func (a *Agent) openAll(
 			mu.Unlock()
 			continue
 		}
-		if open[l.tp] != nil {
+		if next.open[l.tp] != nil {
 			continue
 		}
 		group.Go(func() error {
@@ -73,6 +73,11 @@ func (a *Agent) openAll(
 		})
 	}
 	_ = group.Wait() // the functions return nil
+	for tp := range a.offline {
+		if _, still := failed[tp]; !still {
+			a.removeIfDeleted(tp, next.state)
+		}
+	}
 	a.offline = failed
 	return opened
 }

@@ -41,7 +41,7 @@ func (a *Agent) follow(ctx context.Context, state *cluster.State) error {
 	}
 	led := next.ledBy(a.cfg.AgentID)
 	gone := next.closedBy(led)
-	opened := a.openAll(ctx, led, next.open)
+	opened := a.openAll(ctx, next, led)
 	next = next.withOpen(func(open map[kafka.TopicPartition]*partition.Partition) {
 		for _, p := range gone {
 			delete(open, p.TopicPartition())
@@ -198,14 +198,22 @@ func (a *Agent) removeStrays(state *cluster.State) error {
 		return err
 	}
 	for _, tp := range tps {
-		if _, exists := state.TopicByID(tp.Topic); exists {
-			continue
-		}
-		if err := os.RemoveAll(a.dir.PartitionPath(tp)); err != nil {
-			return fmt.Errorf("remove log of a deleted topic: %w", err)
-		}
-		a.logger.Info("removed log of a deleted topic", "topic_id", tp.Topic.Hex(),
-			"partition", tp.Partition)
+		a.removeIfDeleted(tp, state)
 	}
 	return nil
+}
+
+// removeIfDeleted removes the local log of a deleted topic's partition that is not open. What cannot
+// be removed now is at the next start.
+func (a *Agent) removeIfDeleted(tp kafka.TopicPartition, state *cluster.State) {
+	if _, exists := state.TopicByID(tp.Topic); exists {
+		return
+	}
+	if err := os.RemoveAll(a.dir.PartitionPath(tp)); err != nil {
+		a.logger.Warn("log of a deleted topic not removed", "topic_id", tp.Topic.Hex(),
+			"partition", tp.Partition, "err", err)
+		return
+	}
+	a.logger.Info("removed log of a deleted topic", "topic_id", tp.Topic.Hex(),
+		"partition", tp.Partition)
 }

@@ -85,6 +85,7 @@ func checkSequence(t *testing.T, a *Agent, p idempotent, topic string, last int3
 }
 
 func TestProducerStateOutlivesKillStopAndDisk(t *testing.T) {
+	t.Parallel()
 	t.Run("for ever", func(t *testing.T) { producerStateOutlives(t, "-1") })
 	// Bug: with the records of the newest sealed segment expired, its producer state was not read.
 	t.Run("expired", func(t *testing.T) { producerStateOutlives(t, "1000") })
@@ -112,6 +113,7 @@ func producerStateOutlives(t *testing.T, retentionMs string) {
 }
 
 func TestProducerIDsNeverRepeat(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t)
 	seen := map[kafka.ProducerID]bool{}
 	take := func(a *Agent) {
@@ -135,6 +137,7 @@ func TestProducerIDsNeverRepeat(t *testing.T) {
 }
 
 func TestEveryStartLeadsInAHigherEpochThatHistoryKeeps(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t)
 	ends := map[int32]int64{}
 	a := start(t, cfg)
@@ -173,6 +176,7 @@ func TestEveryStartLeadsInAHigherEpochThatHistoryKeeps(t *testing.T) {
 // Bug: a disk that comes back after another one had the agent id was led as it was left, although
 // the bucket had gone on: offsets were given twice.
 func TestStaleDiskComesBack(t *testing.T) {
+	t.Parallel()
 	old := testConfig(t)
 	a := start(t, old)
 	produce(t, a, "t", 0, 10)
@@ -196,6 +200,7 @@ func TestStaleDiskComesBack(t *testing.T) {
 // Bug: epochs were compared in one direction only, so that a stale log which ran further than the
 // sealed end under its old epoch seemed to be what is sealed.
 func TestStaleDiskWithOtherRecordsComesBack(t *testing.T) {
+	t.Parallel()
 	old := testConfig(t)
 	a := start(t, old)
 	produce(t, a, "t", 0, 10)
@@ -220,6 +225,7 @@ func TestStaleDiskWithOtherRecordsComesBack(t *testing.T) {
 // Bug: a start on a doubtful disk that ended before its logs were held against the bucket let the
 // next start forget that they have to be.
 func TestDoubtOutlivesAStartThatFailed(t *testing.T) {
+	t.Parallel()
 	old := testConfig(t)
 	a := start(t, old)
 	produce(t, a, "t", 0, 10)
@@ -244,6 +250,7 @@ func TestDoubtOutlivesAStartThatFailed(t *testing.T) {
 }
 
 func TestConfigsAndTopicsOutliveTheDisk(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t)
 	a := start(t, cfg)
 	create(t, a, "t", 3, "retention.ms", "12345678")
@@ -261,6 +268,7 @@ func TestConfigsAndTopicsOutliveTheDisk(t *testing.T) {
 }
 
 func TestClientsGoOnOverARestart(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t)
 	a := start(t, cfg)
 	cfg.Listen = a.Addr().String()

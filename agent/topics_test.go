@@ -15,6 +15,7 @@ import (
 )
 
 func TestTopicNamesThatCollide(t *testing.T) {
+	t.Parallel()
 	a := start(t, testConfig(t))
 	create(t, a, "a.b", 1)
 	if code := tryCreate(t, a, "a_b", 1); code != kerr.InvalidTopicException.Code {
@@ -43,6 +44,7 @@ func logStarts(t *testing.T, a *Agent, topic string, at int64) {
 }
 
 func TestDeletedRecordsStayDeleted(t *testing.T) {
+	t.Parallel()
 	for _, x := range []struct {
 		name   string
 		sealed int   // records sealed before
@@ -57,6 +59,7 @@ func TestDeletedRecordsStayDeleted(t *testing.T) {
 		{"at the sealed end", 20, 20, 20},
 	} {
 		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
 			cfg := testConfig(t)
 			a := start(t, cfg)
 			create(t, a, "t", 1)
@@ -94,6 +97,7 @@ func TestDeletedRecordsStayDeleted(t *testing.T) {
 // Bug: the log start offset reached the disk with the next checkpoint only, so that a kill before it
 // showed deleted records until the manifest was read.
 func TestDeletedRecordsStayDeletedWithoutTheBucket(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t)
 	a := start(t, cfg)
 	produce(t, a, "t", 0, 10)
@@ -108,6 +112,7 @@ func TestDeletedRecordsStayDeletedWithoutTheBucket(t *testing.T) {
 }
 
 func TestDeleteRecordsOutOfRange(t *testing.T) {
+	t.Parallel()
 	a := start(t, testConfig(t))
 	produce(t, a, "t", 0, 10)
 	for _, before := range []kafka.Offset{11, -2} {
@@ -148,6 +153,7 @@ func clean(t *testing.T, cfg Config) {
 }
 
 func TestDeletedTopicNeverComesBack(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t)
 	a := start(t, cfg)
 	produce(t, a, "t", 0, 100)
@@ -175,6 +181,7 @@ func TestDeletedTopicNeverComesBack(t *testing.T) {
 }
 
 func TestGraceKeepsObjectsOfDeletedTopics(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t)
 	a := start(t, cfg)
 	produce(t, a, "t", 0, 100)
@@ -191,6 +198,7 @@ func TestGraceKeepsObjectsOfDeletedTopics(t *testing.T) {
 }
 
 func TestTopicDeletedWhileADiskWasAway(t *testing.T) {
+	t.Parallel()
 	old := testConfig(t)
 	a := start(t, old)
 	produce(t, a, "t", 0, 100)
@@ -213,6 +221,7 @@ func TestTopicDeletedWhileADiskWasAway(t *testing.T) {
 }
 
 func TestDeleteWhileSealingAndFetching(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t)
 	a := start(t, cfg)
 	for i := range 10 {
@@ -237,6 +246,7 @@ func TestDeleteWhileSealingAndFetching(t *testing.T) {
 }
 
 func TestSettingsChangeWhileRunning(t *testing.T) {
+	t.Parallel()
 	a := start(t, testConfig(t))
 	create(t, a, "t", 1, "retention.ms", "-1")
 	produce(t, a, "t", 0, 50)
@@ -255,6 +265,7 @@ func TestSettingsChangeWhileRunning(t *testing.T) {
 }
 
 func TestMorePartitions(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t)
 	a := start(t, cfg)
 	create(t, a, "t", 2)

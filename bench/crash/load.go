@@ -82,9 +82,26 @@ func startLoad(bootstrap string, b *book) (*load, error) {
 			return nil, errors.Join(err, l.close())
 		}
 		l.clients = append(l.clients, client)
+		if err := l.begin(ctx, i, client); err != nil {
+			return nil, errors.Join(err, l.close())
+		}
 		l.group.Go(func() { l.produce(ctx, i, client) })
 	}
 	return l, nil
+}
+
+// begin has one record acked before any kill: the client takes a connection that breaks before its
+// first answer for a lack of authentication, and gives up where it has no producer id yet.
+func (l *load) begin(ctx context.Context, producer int, client *kgo.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, adminTime)
+	defer cancel()
+	id := fmt.Sprintf("%d-first", producer)
+	r, err := client.ProduceSync(ctx, &kgo.Record{Key: []byte(id)}).First()
+	if err != nil {
+		return fmt.Errorf("produce the first record: %w", err)
+	}
+	l.book.ack(id, place{r.Partition, r.Offset})
+	return nil
 }
 
 // produce sends records with ids that never repeat, each to a partition by turns.
