@@ -9,6 +9,7 @@ import (
 	"github.com/varve-log/varve/agent/readpath"
 	"github.com/varve-log/varve/kafka"
 	"github.com/varve-log/varve/segment"
+	"github.com/varve-log/varve/tiering/replay"
 )
 
 // source is the partition's two tiers as the read path sees them.
@@ -136,9 +137,15 @@ func (p *Partition) maxTimestamp(
 	if err != nil {
 		return api.OffsetAt{}, meaning(err)
 	}
-	if there && sealed.MaxTimestamp >= ts && sealed.BaseOffset < p.log.LocalLogStartOffset() {
-		// The largest timestamp may be that of a record no longer on local disk.
-		found, ok, err := p.reads.OffsetForTime(ctx, p.source(), sealed.MaxTimestamp, bound)
+	low, high := ts, ts
+	if offset < p.log.LogStartOffset() { // of a record that a local segment still holds
+		offset, low = kafka.NoOffset, kafka.NoTimestamp
+	}
+	if there && sealed.BaseOffset < p.log.LocalLogStartOffset() {
+		high = max(high, sealed.MaxTimestamp)
+	}
+	if offset < 0 || high > low || there && sealed.MaxTimestamp == ts {
+		found, ok, err := p.largestTimestamp(ctx, low, high, bound)
 		if err != nil {
 			return api.OffsetAt{}, meaning(err)
 		}
@@ -152,6 +159,29 @@ func (p *Partition) maxTimestamp(
 	at := p.at(offset)
 	at.Timestamp = ts
 	return at, nil
+}
+
+// largestTimestamp finds the first record with the largest timestamp in [low, high]. Usually that is
+// high; only where its record lies below the log start, in a segment that reaches above it, the time
+// is halved until it is found.
+func (p *Partition) largestTimestamp(
+	ctx context.Context, low, high kafka.Timestamp, bound kafka.Offset,
+) (replay.TimeAnswer, bool, error) {
+	var best replay.TimeAnswer
+	there := false
+	for at := high; low <= high; at = low + (high-low)/2 {
+		found, ok, err := p.reads.OffsetForTime(ctx, p.source(), max(at, 0), bound)
+		switch {
+		case err != nil:
+			return best, false, err
+		case ok && found.Timestamp >= at:
+			best, there = found, true
+			low = found.Timestamp + 1
+		default:
+			high = at - 1
+		}
+	}
+	return best, there, nil
 }
 
 // loadArchive reads the manifest's head unless that was done, and follows its log start offset.
