@@ -120,12 +120,13 @@ func (r round) run(
 	how := "kill -9"
 	var err error
 	switch n := r.rng.IntN(20); {
-	case n == 0: // an orderly stop, then a new disk: the bucket has everything
-		how = "new disk"
+	case n == 0: // an orderly stop, then another disk: the bucket has everything
+		var disk string
+		disk, how = r.anotherDisk()
 		if err = load.pause(ctx); err == nil {
 			err = agent.Stop()
 		}
-		agent.SetDataDir(filepath.Join(r.dir, fmt.Sprintf("disk-%d", r.number+1)))
+		agent.SetDataDir(disk)
 	case n <= 2:
 		how, err = "SIGTERM", agent.Stop()
 	default:
@@ -151,6 +152,15 @@ func (r round) run(
 	fmt.Printf("round %d: %s, ready again in %d ms, %d records acked\n",
 		r.number, how, ready.Milliseconds(), check.book.ackedCount())
 	return nil
+}
+
+// anotherDisk is a new, empty one, or one of those used before, which is behind the bucket.
+func (r round) anotherDisk() (path, how string) {
+	used, err := filepath.Glob(filepath.Join(r.dir, "disk-*"))
+	if err == nil && len(used) > 1 && r.rng.IntN(2) == 0 {
+		return used[r.rng.IntN(len(used))], "stale disk"
+	}
+	return filepath.Join(r.dir, fmt.Sprintf("disk-%d", r.number+1)), "new disk"
 }
 
 // wait lets the load run for the round's moment.
