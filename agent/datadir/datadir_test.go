@@ -99,3 +99,56 @@ func TestPartitionsListsOnlyPartitions(t *testing.T) {
 		t.Fatalf("partitions %v, %v; want only %v", got, err, want)
 	}
 }
+
+// Bug: what a start learned of a doubtful disk was forgotten when it ended early.
+func TestDoubtOutlivesAnEarlyEnd(t *testing.T) {
+	path := t.TempDir()
+	d := mustOpen(t, path)
+	if d.Doubtful() {
+		t.Fatal("a new disk is doubtful")
+	}
+	if err := errors.Join(d.MarkDoubtful(), d.MarkRunning(1, "c"), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	d = mustOpen(t, path)
+	if !d.Doubtful() || d.PossibleLoss() {
+		t.Fatalf("doubtful %v, possible loss %v", d.Doubtful(), d.PossibleLoss())
+	}
+	if err := errors.Join(d.MarkSettled(), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	d = mustOpen(t, path)
+	if d.Doubtful() {
+		t.Fatal("doubtful after it was settled")
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestQuarantineKeepsEverything(t *testing.T) {
+	d := mustOpen(t, t.TempDir())
+	defer d.Close()
+	tp := kafka.TopicPartition{Topic: kafka.TopicID{1}, Partition: 2}
+	seen := map[string]bool{}
+	for range 2 {
+		if err := os.MkdirAll(d.PartitionPath(tp), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Join(d.PartitionPath(tp), "0.log")
+		if err := os.WriteFile(name, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		to, err := d.Quarantine(tp)
+		if err != nil || seen[to] {
+			t.Fatal(to, err)
+		}
+		seen[to] = true
+		if _, err := os.Stat(filepath.Join(to, "0.log")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if tps, err := d.Partitions(); err != nil || len(tps) != 0 {
+		t.Fatal(tps, err)
+	}
+}
