@@ -84,7 +84,7 @@ func clusterProbes(topic *Topic) map[int16]probe {
 				if len(f.Coordinators) > 0 {
 					c = f.Coordinators[0].ErrorCode
 				}
-				return check(c, codeInvalidRequest)
+				return check(c, codeUnsupported)
 			}
 		},
 		18: func(int16) (kmsg.Request, func(kmsg.Response) error) {
