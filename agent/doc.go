@@ -13,14 +13,18 @@
 //
 // # Concurrency
 //
-// The map of open partitions is guarded by Agent.mu and published to the hot path as an immutable
-// value; no lock is held while a partition is opened or the bucket is asked.
+// The map of open partitions is published to the hot path as an immutable value. Agent.followMu
+// serialises who makes the next one; it is held while partitions are opened and closed, never by
+// produce or fetch. It comes before the locks of the sealer, the logs and the catalog.
 //
 // # Failure
 //
 // What prevents a start is returned with the thing, the cause and the next step. Later, a bucket that
 // cannot be reached stops sealing and changes of topics but not produce and hot fetch; an agent that
-// finds itself superseded in the catalog stops at once.
+// finds itself superseded in the catalog stops at once. A partition that cannot be opened is offline
+// and tried again; a damaged log is moved to quarantine where the bucket has something to go on from,
+// and stays offline where it has not. A disk that another one stood in for since, or that may have
+// lost writes, is doubtful until each of its logs was held against its manifest.
 //
 // # Not here
 //
