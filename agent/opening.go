@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"slices"
@@ -131,17 +130,18 @@ func (a *Agent) openPartition(
 }
 
 // openLog opens what the disk has of a partition and holds it against the manifest where the disk
-// may have less, or other, than was committed. A topic made by this run has nothing sealed.
+// may have less, or other, than was committed: also a log without a checkpoint, which may have been
+// killed before its first append was whole and would begin at 0. A topic made by this run has
+// nothing sealed.
 func (a *Agent) openLog(
 	ctx context.Context, l ledPartition, archive partition.Archive, logger *slog.Logger,
 ) (*hotlog.Log, error) {
-	_, err := a.fs.Stat(a.dir.PartitionPath(l.tp))
-	missing := errors.Is(err, fs.ErrNotExist)
-	if err != nil && !missing {
+	known, err := hotlog.HasCheckpoint(a.fs, a.dir.PartitionPath(l.tp))
+	if err != nil {
 		return nil, err
 	}
 	var opening hotlog.Opening
-	doubtful := l.epoch > 0 && (a.doubt.stale || missing)
+	doubtful := l.epoch > 0 && (a.doubt.stale || !known)
 	if doubtful {
 		if opening, err = a.openingOf(ctx, l, archive); err != nil {
 			return nil, err
@@ -157,7 +157,7 @@ func (a *Agent) openLog(
 	if err != nil {
 		return nil, err
 	}
-	if doubtful && !missing {
+	if doubtful {
 		if err := catchUpWithSealed(log, archive, opening, logger); err != nil {
 			return nil, errors.Join(err, log.Close())
 		}
@@ -270,6 +270,9 @@ func catchUpWithSealed(
 func sameEpochs(log *hotlog.Log, head manifest.Head) bool {
 	both := kafka.OffsetRange{
 		Base: max(log.LocalLogStartOffset(), head.LogStartOffset), Next: head.SealedEnd(),
+	}
+	if both.Base >= both.Next {
+		return true
 	}
 	return slices.Equal(epochsIn(log.Epochs(), both), epochsIn(head.Epochs, both))
 }

@@ -14,6 +14,22 @@ import (
 	"github.com/varve-log/varve/kafka/record"
 )
 
+// HasCheckpoint reports whether the log in dir was ever checkpointed. One that was not, since its
+// first append was cut short or is a moment ago, does not know by itself where it began: its
+// Opening must.
+func HasCheckpoint(fs vfs.FS, dir string) (bool, error) {
+	for _, name := range []string{checkpointFile, fastFile} {
+		_, err := fs.Stat(filepath.Join(dir, name))
+		if err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, iofs.ErrNotExist) {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
 // listing is what a log directory holds.
 type listing struct {
 	logs      []kafka.Offset // ascending
