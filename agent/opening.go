@@ -157,6 +157,12 @@ func (a *Agent) openLog(
 	if err != nil {
 		return nil, err
 	}
+	if !doubtful && l.epoch > 0 && log.Rebuilt() {
+		if opening, err = a.openingOf(ctx, l, archive); err != nil {
+			return nil, errors.Join(err, log.Close())
+		}
+		doubtful = true
+	}
 	if doubtful {
 		if err := catchUpWithSealed(log, archive, opening, logger); err != nil {
 			return nil, errors.Join(err, log.Close())

@@ -63,6 +63,7 @@ type Log struct {
 	staged    []txnEvent
 	jitter    time.Duration
 	expireAt  int64 // wall clock in ms of the next expiration of producers
+	rebuilt   bool  // by Open, see Rebuilt; fixed after it
 	marks     marks
 	work      work
 	workers   sync.WaitGroup

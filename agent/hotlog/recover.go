@@ -30,6 +30,10 @@ func HasCheckpoint(fs vfs.FS, dir string) (bool, error) {
 	return false, nil
 }
 
+// Rebuilt reports whether Open found no usable checkpoint and scanned all segments: damage would
+// have ended the log at any point, so its end has to be held against what is known elsewhere.
+func (l *Log) Rebuilt() bool { return l.rebuilt }
+
 // listing is what a log directory holds.
 type listing struct {
 	logs      []kafka.Offset // ascending
@@ -277,6 +281,7 @@ func (l *Log) cutActiveFile(a *segmentInfo) (err error) {
 // the snapshot at the oldest segment, or with what was sealed there.
 func (l *Log) rebuild(ls listing, o Opening) error {
 	oldest := ls.logs[0]
+	l.rebuilt = true
 	l.deps.Logger.Warn("no usable checkpoint, scanning all segments",
 		"base_offset", oldest, "segments", len(ls.logs))
 	all, err := l.readSnapshot(oldest)
