@@ -21,6 +21,7 @@ type value struct {
 type synonym struct {
 	name, value string
 	source      kmsg.ConfigSource
+	means       string // the value in the setting's own unit, where that is another
 }
 
 // topicValues lists a topic's effective settings by name.
@@ -38,6 +39,7 @@ func (h *Handler) topicValues(t *Topic) []value {
 		}
 		if s.AgentName != "" {
 			v.addAgent(s.AgentName, agent)
+			v.addCoarser(agent)
 			if a, ok := settings.AgentSetting(s.AgentName); ok && a.Default != "" {
 				v.add(a.Name, a.Default, kmsg.ConfigSourceDefaultConfig)
 			}
@@ -76,7 +78,7 @@ func givenValues(configs map[string]string, source kmsg.ConfigSource) []value {
 }
 
 func (v *value) add(name, text string, source kmsg.ConfigSource) {
-	v.synonyms = append(v.synonyms, synonym{name, text, source})
+	v.synonyms = append(v.synonyms, synonym{name: name, value: text, source: source})
 }
 
 // addAgent adds an agent's explicit values of a setting, the winning one first.
@@ -92,11 +94,24 @@ func (v *value) addAgent(name string, c AgentConfigs) {
 	}
 }
 
+// addCoarser adds an agent's explicit values in larger units. They are read-only: given at start.
+func (v *value) addCoarser(c AgentConfigs) {
+	for _, coarser := range v.setting.Coarser {
+		text, given := c.Static[coarser.Name]
+		if millis, ok := coarser.Millis(text); given && ok {
+			v.synonyms = append(v.synonyms, synonym{
+				coarser.Name, text, kmsg.ConfigSourceStaticBrokerConfig, millis,
+			})
+		}
+	}
+}
+
 // settle takes the first synonym's value, or the default.
 func (v *value) settle() value {
 	v.value, v.source = v.setting.Default, kmsg.ConfigSourceDefaultConfig
 	if len(v.synonyms) > 0 {
-		v.value, v.source = v.synonyms[0].value, v.synonyms[0].source
+		first := v.synonyms[0]
+		v.value, v.source = cmp.Or(first.means, first.value), first.source
 	}
 	return *v
 }

@@ -1,10 +1,6 @@
 package settings
 
-import (
-	"strconv"
-	"strings"
-	"time"
-)
+import "time"
 
 // Agent is the effective settings of one agent.
 type Agent struct {
@@ -80,23 +76,15 @@ func topicDefaults(agent map[string]string) map[string]string {
 	for _, t := range topicSettings {
 		if value, ok := agent[t.AgentName]; ok && t.AgentName != "" {
 			defaults[t.Name] = value
+			continue
+		}
+		for _, c := range t.Coarser {
+			// What is no number is not given: validation has refused it.
+			if millis, ok := c.Millis(agent[c.Name]); ok {
+				defaults[t.Name] = millis
+				break
+			}
 		}
 	}
-	coarser := func(topicName, agentName string, unit time.Duration) {
-		if _, ok := defaults[topicName]; ok {
-			return
-		}
-		n, err := strconv.ParseInt(strings.TrimSpace(agent[agentName]), 10, 32)
-		if err != nil {
-			return // not given; validation has refused what is no number
-		}
-		if n > 0 {
-			n *= unit.Milliseconds()
-		}
-		defaults[topicName] = strconv.FormatInt(n, 10)
-	}
-	coarser("retention.ms", "log.retention.minutes", time.Minute)
-	coarser("retention.ms", "log.retention.hours", time.Hour)
-	coarser("segment.ms", "log.roll.hours", time.Hour)
 	return defaults
 }

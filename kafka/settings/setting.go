@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Type is a setting's type by the number that DescribeConfigs gives it (KIP-569).
@@ -37,6 +38,9 @@ type Setting struct {
 	Doc string
 	// AgentName is the agent's setting that is this topic setting's default; empty: there is none.
 	AgentName string
+	// Coarser are agent settings in larger units that count where AgentName's is not given, the
+	// first that is given winning.
+	Coarser []Coarser
 	// ReadOnly settings are read at the agent's start and cannot be altered.
 	ReadOnly bool
 	// Hidden settings are shown only when they are given.
@@ -45,6 +49,25 @@ type Setting struct {
 	Unsupported string
 
 	check func(value string) string // of a well-typed value; "" or the reason to refuse
+}
+
+// Coarser is an agent setting that says the same as another in a larger unit.
+type Coarser struct {
+	Name string
+	Unit time.Duration
+}
+
+// Millis gives a value of the coarser setting in milliseconds; not positive ones, which mean never,
+// stay as they are. It is false for what is not an INT.
+func (c Coarser) Millis(value string) (string, bool) {
+	n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 32)
+	if err != nil {
+		return "", false
+	}
+	if n > 0 {
+		n *= c.Unit.Milliseconds()
+	}
+	return strconv.FormatInt(n, 10), true
 }
 
 // Validate checks one value: type, bounds, support. The error is a *Error.

@@ -1,6 +1,9 @@
 package settings
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 const (
 	never        = "9223372036854775807" // Kafka's way to say never in milliseconds or messages
@@ -171,6 +174,9 @@ var topicSettings = []*Setting{
 	},
 	{
 		Name: "retention.ms", Type: Long, Default: "604800000", AgentName: "log.retention.ms",
+		Coarser: []Coarser{
+			{"log.retention.minutes", time.Minute}, {"log.retention.hours", time.Hour},
+		},
 		Doc:   "Milliseconds that records are kept over both tiers; -1 is for ever.",
 		check: atLeast(-1),
 	},
@@ -194,8 +200,9 @@ var topicSettings = []*Setting{
 	},
 	{
 		Name: "segment.ms", Type: Long, Default: "604800000", AgentName: "log.roll.ms",
-		Doc:   "Milliseconds of record time after which the active segment is rolled.",
-		check: atLeast(1),
+		Coarser: []Coarser{{"log.roll.hours", time.Hour}},
+		Doc:     "Milliseconds of record time after which the active segment is rolled.",
+		check:   atLeast(1),
 	},
 	{
 		Name: "unclean.leader.election.enable", Type: Boolean, Default: "false",
