@@ -16,7 +16,7 @@ func LogConfig(t settings.Topic, producerIDExpiration time.Duration) hotlog.Conf
 	c.FlushMessages = t.FlushMessages
 	c.FlushInterval = 0
 	if t.FlushInterval != settings.Unbounded {
-		c.FlushInterval = t.FlushInterval
+		c.FlushInterval = max(t.FlushInterval, time.Millisecond) // 0 is at once, not never
 	}
 	if producerIDExpiration > 0 {
 		c.ProducerIDExpiration = producerIDExpiration
