@@ -163,10 +163,8 @@ func (a *Agent) openLog(
 		}
 		doubtful = true
 	}
-	if doubtful {
-		if err := catchUpWithSealed(log, archive, opening, logger); err != nil {
-			return nil, errors.Join(err, log.Close())
-		}
+	if doubtful && !fitsSealed(log, archive) {
+		return a.replaceLog(ctx, l, archive, log, opening)
 	}
 	return log, nil
 }
@@ -257,19 +255,40 @@ func (a *Agent) sealedProducers(
 	return footer.Producers(), nil
 }
 
-// catchUpWithSealed drops a local log that is behind what is sealed, or differs from it in leader
-// epochs below the sealed end: the bucket is the truth (design, section 6).
-func catchUpWithSealed(
-	log *hotlog.Log, archive partition.Archive, opening hotlog.Opening, logger *slog.Logger,
-) error {
+// fitsSealed reports whether a local log goes on from what is sealed: it is not behind it and has the
+// same leader epochs below the sealed end.
+func fitsSealed(log *hotlog.Log, archive partition.Archive) bool {
 	head, _ := archive.Head()
 	sealed := head.SealedEnd()
-	if sealed == 0 || log.LogEndOffset() >= sealed && sameEpochs(log, head) {
-		return nil
+	return sealed == 0 || log.LogEndOffset() >= sealed && sameEpochs(log, head)
+}
+
+// replaceLog begins again at the sealed end where the local log does not fit: the bucket is the truth
+// (design, section 6). A log that reaches beyond the sealed end may hold records that nobody else
+// has, which no longer have offsets: it is moved to quarantine, where an operator finds them.
+func (a *Agent) replaceLog(
+	ctx context.Context, l ledPartition, archive partition.Archive, log *hotlog.Log,
+	opening hotlog.Opening,
+) (*hotlog.Log, error) {
+	logger := a.logger.With("topic", l.topic.Name, "partition", l.tp.Partition)
+	if log.LogEndOffset() <= opening.StartOffset {
+		logger.Warn("local log is behind what is sealed, starting again at the sealed end",
+			"log_end_offset", log.LogEndOffset(), "sealed_end", opening.StartOffset)
+		if err := log.Reset(opening); err != nil {
+			return nil, errors.Join(err, log.Close())
+		}
+		return log, nil
 	}
-	logger.Warn("local log is not what is sealed, starting again at the sealed end",
-		"log_end_offset", log.LogEndOffset(), "sealed_end", sealed)
-	return log.Reset(opening)
+	cause := fmt.Errorf("local log [%d,%d) has other leader epochs than what is sealed below %d",
+		log.LocalLogStartOffset(), log.LogEndOffset(), opening.StartOffset)
+	if err := log.Close(); err != nil {
+		return nil, errors.Join(cause, err)
+	}
+	opening, err := a.quarantine(ctx, l, archive, cause)
+	if err != nil {
+		return nil, err
+	}
+	return a.openHotLog(l, opening, logger)
 }
 
 // sameEpochs holds the epochs of the local log against those of the sealed part, where both are.
