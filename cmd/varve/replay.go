@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v3"
@@ -80,7 +81,10 @@ func (a *app) replay(ctx context.Context, cmd *cli.Command) error {
 		return nil
 	}
 	err = fmt.Errorf("replay %q: %w", args[0], err)
-	if job.resumable {
+	if errors.Is(err, replay.ErrCorrupt) || errors.Is(err, replay.ErrMissing) {
+		err = fmt.Errorf("%w, or pass over it with --skip-corrupt", err)
+	}
+	if job.resumable && records > 0 {
 		return fmt.Errorf("%w; go on with --continue", err)
 	}
 	return err

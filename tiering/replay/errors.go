@@ -27,8 +27,7 @@ type CorruptError struct {
 
 func (e *CorruptError) Error() string {
 	return fmt.Sprintf("object %s is corrupt at byte %d, offsets %s cannot be read: %v; "+
-		"restore the object from a copy, or skip it with SkipCorrupt (varve replay --skip-corrupt)",
-		e.Object, e.Position, e.Offsets, e.Err)
+		"restore the object from a copy", e.Object, e.Position, e.Offsets, e.Err)
 }
 
 // Unwrap gives ErrCorrupt and the cause.
@@ -42,12 +41,10 @@ type MissingError struct {
 
 func (e *MissingError) Error() string {
 	if e.Object == "" {
-		return fmt.Sprintf("manifest does not cover offsets %s: run `varve catalog fsck`, "+
-			"or skip them with SkipCorrupt (varve replay --skip-corrupt)", e.Offsets)
+		return fmt.Sprintf("manifest does not cover offsets %s: run `varve catalog fsck`", e.Offsets)
 	}
 	return fmt.Sprintf("object %s is missing, offsets %s cannot be read: "+
-		"restore the object from a copy, or skip it with SkipCorrupt (varve replay --skip-corrupt)",
-		e.Object, e.Offsets)
+		"restore the object from a copy", e.Object, e.Offsets)
 }
 
 // Unwrap gives ErrMissing.
