@@ -32,9 +32,29 @@ func (h *Handler) apiVersions(_ context.Context, r *broker.Request) error {
 		for i := range h.endpoints {
 			resp.ApiKeys = append(resp.ApiKeys, versionsOf(&h.endpoints[i]))
 		}
+		addFeatures(resp)
 	}
 	r.Respond(resp.AppendTo(r.Begin()))
 	return nil
+}
+
+// addFeatures tells the features (KIP-584): clients choose the versions of transactions and groups by
+// them. Old clients cannot read a range that begins at 0, so that it is left out below version 4.
+func addFeatures(resp *kmsg.ApiVersionsResponse) {
+	if resp.Version < 3 {
+		return
+	}
+	resp.FinalizedFeaturesEpoch = featuresEpoch
+	for _, f := range features() {
+		if f.min > 0 || resp.Version >= 4 {
+			s := kmsg.NewApiVersionsResponseSupportedFeature()
+			s.Name, s.MinVersion, s.MaxVersion = f.name, f.min, f.max
+			resp.SupportedFeatures = append(resp.SupportedFeatures, s)
+		}
+		a := kmsg.NewApiVersionsResponseFinalizedFeature()
+		a.Name, a.MinVersionLevel, a.MaxVersionLevel = f.name, f.active, f.active
+		resp.FinalizedFeatures = append(resp.FinalizedFeatures, a)
+	}
 }
 
 func versionsOf(e *endpoint) kmsg.ApiVersionsResponseApiKey {

@@ -38,6 +38,7 @@ var (
 	codeAssignment     = kerr.InvalidReplicaAssignment.Code
 	codeExists         = kerr.TopicAlreadyExists.Code
 
+	codeFeatureUpdate      = kerr.InvalidUpdateVersion.Code
 	codeMismatchedEndpoint = kerr.MismatchedEndpointType.Code
 	codeRetryCoordinator   = kerr.CoordinatorLoadInProgress.Code
 )

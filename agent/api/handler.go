@@ -106,6 +106,7 @@ func allEndpoints() []endpoint {
 		{key: 33, min: 0, max: 2, handle: serve((*Handler).alterConfigs)},
 		{key: 37, min: 0, max: 3, handle: serve((*Handler).createPartitions)},
 		{key: 44, min: 0, max: 1, handle: serve((*Handler).incrementalAlterConfigs)},
+		{key: 57, min: 0, max: 2, handle: serve((*Handler).updateFeatures), inline: true},
 		{key: 60, min: 0, max: 2, handle: serve((*Handler).describeCluster), inline: true},
 	}
 }
