@@ -195,6 +195,9 @@ type Partition interface {
 type AppendOptions struct {
 	RequiredAcks int16           // -1, 0 or 1
 	AppendTime   kafka.Timestamp // what the batch was stamped with, or NoTimestamp
+	// Coordinator says that a coordinator of this agent writes for a producer: its batches have no
+	// sequence numbers, and the producer's epoch alone is checked.
+	Coordinator bool
 }
 
 // Appended tells where a batch went.

@@ -33,6 +33,9 @@ type AppendOptions struct {
 	// AppendTime, unless kafka.NoTimestamp, replaces the batches' timestamps
 	// (message.timestamp.type=LogAppendTime); it changes bytes under the CRC, which is recomputed.
 	AppendTime kafka.Timestamp
+	// Coordinator says that a coordinator writes on behalf of producers: data batches have no sequence
+	// numbers, so that only the producer's epoch is checked, as for Kafka's AppendOrigin.COORDINATOR.
+	Coordinator bool
 }
 
 // Appended is where an append landed.

@@ -55,7 +55,7 @@ func (l *Log) Append(
 		}
 	}
 	nowMs := l.nowMs()
-	p, err := l.planLocked(records, nowMs)
+	p, err := l.planLocked(records, o, nowMs)
 	if err != nil {
 		l.metrics.refused.Inc()
 		return Appended{}, err
@@ -110,7 +110,7 @@ func patch(records []byte, next kafka.Offset, epoch kafka.LeaderEpoch) error {
 }
 
 // planLocked checks the batches and stages what they change in the producer state.
-func (l *Log) planLocked(records []byte, nowMs int64) (plan, error) {
+func (l *Log) planLocked(records []byte, o AppendOptions, nowMs int64) (plan, error) {
 	end := l.LogEndOffset()
 	p := plan{records: records, base: end, next: end, maxTimestamp: kafka.NoTimestamp}
 	if int64(len(records)) > l.cfg.SegmentBytes {
@@ -131,8 +131,12 @@ func (l *Log) planLocked(records []byte, nowMs int64) (plan, error) {
 			return p, fmt.Errorf("offsets of the batch: %w", record.ErrCorrupt)
 		}
 		if b.ProducerID() != kafka.NoProducerID {
-			if span, dup, err := l.stageLocked(b, p.next, nowMs); dup || err != nil {
-				p.span, p.duplicate = span, dup
+			if o.Coordinator && !b.IsControl() {
+				err = l.stageOwnLocked(b, p.next, nowMs)
+			} else {
+				p.span, p.duplicate, err = l.stageLocked(b, p.next, nowMs)
+			}
+			if p.duplicate || err != nil {
 				return p, err
 			}
 		}
@@ -167,6 +171,16 @@ func (l *Log) stageLocked(
 	}
 	l.stageDataLocked(p, b, base, nowMs)
 	return span, false, nil
+}
+
+// stageOwnLocked stages what a coordinator writes for a producer, which has no sequence numbers.
+func (l *Log) stageOwnLocked(b record.Batch, base kafka.Offset, nowMs int64) error {
+	p := l.producers.staged(b.ProducerID())
+	if err := p.checkEpoch(b.ProducerEpoch()); err != nil {
+		return err
+	}
+	l.stageDataLocked(p, b, base, nowMs)
+	return nil
 }
 
 func (l *Log) stageDataLocked(p *producer, b record.Batch, base kafka.Offset, nowMs int64) {

@@ -76,9 +76,8 @@ func (p *producer) duplicateOf(b record.Batch) (batchSpan, bool) {
 // retention; a new epoch begins at 0; otherwise the sequence follows, 0 after 2^31-1.
 func (p *producer) check(b record.Batch) error {
 	epoch, first := b.ProducerEpoch(), b.BaseSequence()
-	if epoch < p.epoch {
-		return fmt.Errorf("producer %d epoch %d, current %d: %w",
-			p.id, epoch, p.epoch, ErrInvalidProducerEpoch)
+	if err := p.checkEpoch(epoch); err != nil {
+		return err
 	}
 	last := p.lastSeq()
 	if epoch != p.epoch {
@@ -90,6 +89,15 @@ func (p *producer) check(b record.Batch) error {
 	}
 	if p.txnFirst != kafka.NoOffset && !b.IsTransactional() {
 		return fmt.Errorf("producer %d: %w", p.id, ErrInvalidTxnState)
+	}
+	return nil
+}
+
+// checkEpoch refuses what an older instance of the producer sends.
+func (p *producer) checkEpoch(epoch int16) error {
+	if epoch < p.epoch {
+		return fmt.Errorf("producer %d epoch %d, current %d: %w",
+			p.id, epoch, p.epoch, ErrInvalidProducerEpoch)
 	}
 	return nil
 }

@@ -92,7 +92,9 @@ func (p *Partition) Log() *hotlog.Log { return p.log }
 // Append appends one validated batch; see api.Partition.
 func (p *Partition) Append(records []byte, o api.AppendOptions) (api.Appended, error) {
 	size := len(records)
-	got, err := p.log.Append(records, p.epoch, hotlog.AppendOptions{AppendTime: kafka.NoTimestamp})
+	got, err := p.log.Append(records, p.epoch, hotlog.AppendOptions{
+		AppendTime: kafka.NoTimestamp, Coordinator: o.Coordinator,
+	})
 	if err != nil {
 		return api.Appended{}, meaning(err)
 	}

@@ -16,9 +16,18 @@ type Agent struct {
 	MaxConnectionsPerIP      int           // max.connections.per.ip
 	TopicPartitionsMax       int32         // varve.topic.partitions.max
 	ProducerIDExpiration     time.Duration // producer.id.expiration.ms
+	OffsetsTopic             InternalTopic // offsets.topic.*
+	TransactionTopic         InternalTopic // transaction.state.log.*
 	// TopicDefaults are explicit agent settings by the name of the topic setting that they are the
 	// default of.
 	TopicDefaults map[string]string
+}
+
+// InternalTopic says how a coordinator's topic is created.
+type InternalTopic struct {
+	Partitions        int32
+	ReplicationFactor int16
+	SegmentBytes      int64
 }
 
 // DefaultAgent is an agent without explicit settings.
@@ -55,9 +64,19 @@ func AgentFromConfigs(configs ...map[string]string) (*Agent, error) {
 		MaxConnectionsPerIP:      int(v.long("max.connections.per.ip")),
 		TopicPartitionsMax:       int32(v.long("varve.topic.partitions.max")),
 		ProducerIDExpiration:     v.millis("producer.id.expiration.ms"),
+		OffsetsTopic:             v.internalTopic("offsets.topic."),
+		TransactionTopic:         v.internalTopic("transaction.state.log."),
 		TopicDefaults:            topicDefaults(all),
 	}
 	return a, v.err
+}
+
+func (v *view) internalTopic(prefix string) InternalTopic {
+	return InternalTopic{
+		Partitions:        int32(v.long(prefix + "num.partitions")),
+		ReplicationFactor: int16(v.long(prefix + "replication.factor")),
+		SegmentBytes:      v.long(prefix + "segment.bytes"),
+	}
 }
 
 // ValidateAgent checks explicit agent settings: unknown names, types, bounds, and values that are

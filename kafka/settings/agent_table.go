@@ -56,6 +56,21 @@ var ownAgentSettings = []*Setting{
 		check: atLeast(1),
 	},
 	{
+		Name: "offsets.topic.num.partitions", Type: Int, Default: "50", ReadOnly: true,
+		Doc:   "Partitions of __consumer_offsets when it is created.",
+		check: atLeast(1),
+	},
+	{
+		Name: "offsets.topic.replication.factor", Type: Int, Default: "3", ReadOnly: true,
+		Doc:   "Replicas of __consumer_offsets when it is created; at most the agents there are.",
+		check: between(1, 32767),
+	},
+	{
+		Name: "offsets.topic.segment.bytes", Type: Int, Default: "104857600", ReadOnly: true,
+		Doc:   "segment.bytes of __consumer_offsets when it is created.",
+		check: atLeast(1),
+	},
+	{
 		Name: "producer.id.expiration.ms", Type: Int, Default: "86400000", ReadOnly: true,
 		Doc:   "Milliseconds after which an idle producer's sequence numbers are forgotten.",
 		check: atLeast(1),
@@ -69,6 +84,21 @@ var ownAgentSettings = []*Setting{
 		Name: "socket.request.max.bytes", Type: Int, Default: "104857600", ReadOnly: true,
 		Doc:   "The largest request. Unit bytes.",
 		check: atLeast(1024),
+	},
+	{
+		Name: "transaction.state.log.num.partitions", Type: Int, Default: "50", ReadOnly: true,
+		Doc:   "Partitions of __transaction_state when it is created.",
+		check: atLeast(1),
+	},
+	{
+		Name: "transaction.state.log.replication.factor", Type: Int, Default: "3", ReadOnly: true,
+		Doc:   "Replicas of __transaction_state when it is created; at most the agents there are.",
+		check: between(1, 32767),
+	},
+	{
+		Name: "transaction.state.log.segment.bytes", Type: Int, Default: "104857600", ReadOnly: true,
+		Doc:   "segment.bytes of __transaction_state when it is created.",
+		check: atLeast(1),
 	},
 	{
 		Name: "varve.topic.partitions.max", Type: Int, Default: "10000", ReadOnly: true,
