@@ -3,6 +3,7 @@ package cache
 import (
 	"container/list"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -67,8 +68,9 @@ func NewFooters(store objstore.Store, cfg FooterConfig, m *Metrics) *Footers {
 	}
 }
 
-// Get gives an object's footer, whose size the manifest tells, by one GET however many ask. When
-// ctx ends its error is returned and the footer still arrives. Errors: those of the store, and
+// Get gives an object's footer, whose size the manifest tells, by one GET however many ask, and a
+// second one where the bytes of the first are bad: they may have been so on the way only. When ctx ends
+// its error is returned and the footer still arrives. Errors: those of the store, and
 // segment.ErrCorrupt for a footer that cannot be parsed.
 func (f *Footers) Get(
 	ctx context.Context, o Object, footerBytes int64,
@@ -130,6 +132,16 @@ func (f *Footers) read(
 		return nil, fmt.Errorf("footer of %s: manifest tells %d of %d bytes: %w",
 			o.Key, footerBytes, o.Size, segment.ErrCorrupt)
 	}
+	footer, err := f.readOnce(ctx, o, footerBytes)
+	if errors.Is(err, segment.ErrCorrupt) {
+		return f.readOnce(ctx, o, footerBytes)
+	}
+	return footer, err
+}
+
+func (f *Footers) readOnce(
+	ctx context.Context, o Object, footerBytes int64,
+) (*segment.Footer, error) {
 	tail := make([]byte, footerBytes)
 	if err := f.direct.ReadRange(ctx, o, tail, o.Size-footerBytes); err != nil {
 		return nil, err
