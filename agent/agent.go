@@ -52,6 +52,8 @@ type Agent struct {
 	kafkaSide  net.Listener
 	httpSide   net.Listener
 
+	coordinators map[string]shards // by internal topic; fixed once the agent starts
+
 	// doubt is fixed once the agent is registered.
 	doubt doubt
 
@@ -135,14 +137,15 @@ func startWith(
 		name string
 		do   func(context.Context) error
 	}{
-		{"open data directory", a.openDir},     // 1. nobody else writes here
-		{"listen", a.listen},                   // 2. addresses are ours before anyone is told of them
-		{"open store", a.openStore},            // 3. and it honours conditional writes
-		{"open catalog", a.openCatalog},        // 4. register; lead in new epochs
-		{"open read path", a.openReads},        // 5. caches and cold reads
-		{"open partitions", a.openPartitions},  // 6. recover the hot logs
-		{"serve", a.serve},                     // 7. Kafka clients and HTTP
-		{"start background work", a.startWork}, // 8. seal, sweep, checkpoint, watch the catalog
+		{"open data directory", a.openDir},        // 1. nobody else writes here
+		{"listen", a.listen},                      // 2. addresses are ours before anyone is told of them
+		{"open store", a.openStore},               // 3. and it honours conditional writes
+		{"open catalog", a.openCatalog},           // 4. register; lead in new epochs
+		{"open read path", a.openReads},           // 5. caches and cold reads
+		{"open coordinators", a.openCoordinators}, // 6. groups and transactions follow their partitions
+		{"open partitions", a.openPartitions},     // 7. recover the hot logs
+		{"serve", a.serve},                        // 8. Kafka clients and HTTP
+		{"start background work", a.startWork},    // 9. seal, sweep, checkpoint, watch the catalog
 	} {
 		if err := step.do(ctx); err != nil {
 			a.abandon()

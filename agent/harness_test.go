@@ -122,6 +122,7 @@ func (a *Agent) kill() {
 		if a.stopSeal != nil {
 			a.stopSeal()
 		}
+		a.closeCoordinators()
 		if a.broker != nil {
 			_ = a.broker.Close()
 		}

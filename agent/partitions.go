@@ -52,6 +52,8 @@ func (a *Agent) follow(ctx context.Context, state *cluster.State) error {
 	})
 	a.topology.Store(next)
 	a.applySettings(next, before)
+	a.resignCoordinators(gone)
+	a.leadCoordinators(opened)
 	a.closeAll(ctx, gone, state)
 	if len(opened) > 0 {
 		a.workers.Go(func() error {

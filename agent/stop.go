@@ -31,6 +31,7 @@ func (a *Agent) stop() error {
 	if a.admin != nil {
 		errs = append(errs, a.admin.Close(drain))
 	}
+	a.closeCoordinators()
 	if err := a.broker.Shutdown(drain); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		errs = append(errs, err)
 	}
@@ -112,6 +113,7 @@ func (a *Agent) abandon() {
 		_ = a.admin.Close(ctx)
 	}
 	_ = a.workers.Wait()
+	a.closeCoordinators()
 	_ = a.closePartitions()
 	_ = a.closeRest()
 }

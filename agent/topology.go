@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/varve-log/varve/agent/api"
+	"github.com/varve-log/varve/agent/coordinator"
 	"github.com/varve-log/varve/agent/partition"
 	"github.com/varve-log/varve/catalog/cluster"
 	"github.com/varve-log/varve/kafka"
@@ -84,7 +85,8 @@ func topicOf(source *cluster.Topic, defaults *settings.Agent) (*api.Topic, error
 		return nil, err
 	}
 	topic := &api.Topic{
-		ID: source.ID, Name: source.Name, Configs: source.Configs, Settings: effective,
+		ID: source.ID, Name: source.Name, Internal: coordinator.Internal(source.Name),
+		Configs: source.Configs, Settings: effective,
 		Partitions: make([]api.PartitionState, len(source.Partitions)),
 	}
 	for i, p := range source.Partitions {

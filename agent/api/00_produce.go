@@ -15,6 +15,9 @@ import (
 // closing the connection, as Kafka 4 does (KIP-896).
 const producedFrom = 3
 
+// adminClientID is the client that may write to internal topics, as in Kafka.
+const adminClientID = "__admin_client"
+
 // acksAll is the required acks of that name.
 const acksAll = -1
 
@@ -179,6 +182,10 @@ func (p *produce) part(partition int32) *producedPart {
 func (p *produce) append(t *Topic, part *producedPart, records []byte) {
 	if p.acks < acksAll || p.acks > 1 {
 		part.fault = fault{codeInvalidAcks, ""}
+		return
+	}
+	if t.Internal && p.r.ClientID != adminClientID {
+		part.fault = fault{codeInvalidTopic, "clients may not write to an internal topic"}
 		return
 	}
 	replica, err := p.h.replica(t, part.partition)

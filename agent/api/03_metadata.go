@@ -119,6 +119,9 @@ func (h *Handler) findAsked(
 
 // autoTopic is a topic as auto-creation makes it.
 func (h *Handler) autoTopic(name string) NewTopic {
+	if t, ok := h.internalSpec(name); ok {
+		return t
+	}
 	s := h.backend.AgentSettings()
 	return NewTopic{
 		Name: name, Partitions: s.NumPartitions, ReplicationFactor: s.DefaultReplicationFactor,

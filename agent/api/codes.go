@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/varve-log/varve/agent/coordinator"
 	"github.com/varve-log/varve/kafka/settings"
 )
 
@@ -76,6 +77,10 @@ var codes = []struct {
 	{ErrDuplicateSequence, kerr.DuplicateSequenceNumber.Code},
 	{ErrInvalidProducerEpoch, kerr.InvalidProducerEpoch.Code},
 	{ErrUnknownProducerID, kerr.UnknownProducerID.Code},
+
+	{coordinator.ErrNotCoordinator, kerr.NotCoordinator.Code},
+	{coordinator.ErrLoading, kerr.CoordinatorLoadInProgress.Code},
+	{coordinator.ErrNotAvailable, kerr.CoordinatorNotAvailable.Code},
 
 	{ErrDiskFull, kerr.KafkaStorageError.Code},
 	{ErrStorage, kerr.KafkaStorageError.Code},

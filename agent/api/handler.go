@@ -95,7 +95,7 @@ func allEndpoints() []endpoint {
 		{key: 1, min: 4, max: 18, handle: (*Handler).fetch, inline: true},
 		{key: 2, min: 1, max: 11, handle: serve((*Handler).listOffsets)},
 		{key: 3, min: 0, max: 13, handle: serve((*Handler).metadata)},
-		{key: 10, min: 0, max: 6, handle: serve((*Handler).findCoordinator), inline: true},
+		{key: 10, min: 0, max: 6, handle: serve((*Handler).findCoordinator)},
 		{key: 18, min: 0, max: 4, handle: (*Handler).apiVersions, inline: true},
 		{key: 19, min: 2, max: 7, handle: serve((*Handler).createTopics)},
 		{key: 20, min: 1, max: 6, handle: serve((*Handler).deleteTopics)},

@@ -82,11 +82,11 @@ func clusterProbes(topic *Topic) map[int16]probe {
 			req.CoordinatorKey, req.CoordinatorKeys = "g", []string{"g"}
 			return req, func(r kmsg.Response) error {
 				f := r.(*kmsg.FindCoordinatorResponse)
-				c := f.ErrorCode
+				c, at := f.ErrorCode, f.NodeID
 				if len(f.Coordinators) > 0 {
-					c = f.Coordinators[0].ErrorCode
+					c, at = f.Coordinators[0].ErrorCode, f.Coordinators[0].NodeID
 				}
-				return check(c, codeUnsupported)
+				return check(fmt.Sprint(c, at), "0 1")
 			}
 		},
 		18: func(int16) (kmsg.Request, func(kmsg.Response) error) {

@@ -1,10 +1,10 @@
 // Package coordinate drives coordinators: a Shards runs one coordinator.Machine for each partition of an
 // internal topic that this agent leads.
 //
-// package agent makes a Shards for groups and one for transactions, tells them which partitions it leads
-// (Lead, Resign), and asks them on behalf of the api handlers. A shard loads its machine from the
-// partition's log, then runs one transition at a time, appends the records that it asks for, and delivers
-// its replies and actions when these are committed.
+// package agent makes a Shards for groups and one for transactions, tells them which partitions it
+// leads (Lead, Resign), and asks them on behalf of the api handlers. A shard loads its machine from the
+// partition's log, then runs one transition at a time, appends the records that it asks for, and
+// delivers its replies and actions when these are committed.
 //
 // # Invariants
 //
@@ -15,14 +15,15 @@
 //
 // # Concurrency
 //
-// All methods are safe for concurrent use. A shard's mutex is held while a transition runs and while its
-// records are appended to the local disk, never while anyone waits. Replies and actions are delivered
-// without it. Lock order: Shards.mu, then shard.mu, then the locks of the partition.
+// All methods are safe for concurrent use. A shard's mutex is held while a transition runs and while
+// its records are appended to the local disk, never while anyone waits. Replies and actions are
+// delivered without it. Lock order: Shards.mu, then shard.mu, then the locks of the partition.
 //
 // # Failure
 //
 // A log that cannot be read is tried again after a pause that doubles, until the lead is resigned;
-// askers get coordinator.ErrLoading meanwhile. Records in no known format are logged, counted and skipped.
+// askers get coordinator.ErrLoading meanwhile. Records in no known format are logged, counted and
+// skipped.
 //
 // # Not here
 //

@@ -18,6 +18,7 @@ type Agent struct {
 	ProducerIDExpiration     time.Duration // producer.id.expiration.ms
 	OffsetsTopic             InternalTopic // offsets.topic.*
 	TransactionTopic         InternalTopic // transaction.state.log.*
+	TransactionTopicMinISR   int           // transaction.state.log.min.isr
 	// TopicDefaults are explicit agent settings by the name of the topic setting that they are the
 	// default of.
 	TopicDefaults map[string]string
@@ -66,6 +67,7 @@ func AgentFromConfigs(configs ...map[string]string) (*Agent, error) {
 		ProducerIDExpiration:     v.millis("producer.id.expiration.ms"),
 		OffsetsTopic:             v.internalTopic("offsets.topic."),
 		TransactionTopic:         v.internalTopic("transaction.state.log."),
+		TransactionTopicMinISR:   int(v.long("transaction.state.log.min.isr")),
 		TopicDefaults:            topicDefaults(all),
 	}
 	return a, v.err

@@ -86,6 +86,11 @@ var ownAgentSettings = []*Setting{
 		check: atLeast(1024),
 	},
 	{
+		Name: "transaction.state.log.min.isr", Type: Int, Default: "2", ReadOnly: true,
+		Doc:   "min.insync.replicas of __transaction_state when it is created.",
+		check: atLeast(1),
+	},
+	{
 		Name: "transaction.state.log.num.partitions", Type: Int, Default: "50", ReadOnly: true,
 		Doc:   "Partitions of __transaction_state when it is created.",
 		check: atLeast(1),
