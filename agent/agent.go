@@ -15,7 +15,9 @@ import (
 
 	"github.com/varve-log/varve/agent/admin"
 	"github.com/varve-log/varve/agent/broker"
+	"github.com/varve-log/varve/agent/coordinate"
 	"github.com/varve-log/varve/agent/datadir"
+	"github.com/varve-log/varve/agent/group"
 	"github.com/varve-log/varve/agent/hotlog"
 	"github.com/varve-log/varve/agent/readpath"
 	"github.com/varve-log/varve/catalog"
@@ -52,6 +54,7 @@ type Agent struct {
 	kafkaSide  net.Listener
 	httpSide   net.Listener
 
+	groups       *coordinate.Shards[*group.Machine]
 	coordinators map[string]shards // by internal topic; fixed once the agent starts
 
 	// doubt is fixed once the agent is registered.

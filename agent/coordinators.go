@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/varve-log/varve/agent/api"
+	"github.com/varve-log/varve/agent/coordinator"
+	"github.com/varve-log/varve/agent/group"
 	"github.com/varve-log/varve/agent/partition"
 )
 
@@ -16,7 +18,11 @@ type shards interface {
 
 // openCoordinators makes the coordinators, which lead nothing until partitions are opened.
 func (a *Agent) openCoordinators(context.Context) error {
-	a.coordinators = map[string]shards{}
+	var err error
+	if a.groups, err = a.newGroups(group.DefaultConfig()); err != nil {
+		return err
+	}
+	a.coordinators = map[string]shards{coordinator.OffsetsTopic: a.groups}
 	return nil
 }
 
