@@ -46,7 +46,7 @@ var layers = []struct {
 var pure = map[string]bool{
 	"catalog/manifest": true, "catalog/cluster": true, "kafka": true, "kafka/record": true,
 	"kafka/settings": true, "agent/group": true, "agent/group/assignor": true,
-	"agent/group/reconcile": true,
+	"agent/group/reconcile": true, "compaction/keys": true,
 }
 
 // worldly are standard packages that a pure package must not import.

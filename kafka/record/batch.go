@@ -119,8 +119,17 @@ func (b Batch) IsControl() bool { return b.Attributes()&attrControl != 0 }
 // LastOffsetDelta is LastOffset - BaseOffset.
 func (b Batch) LastOffsetDelta() int32 { return b.int32(posLastOffsetDelta) }
 
+// DeleteHorizon is when compaction may drop the batch's tombstones, or the marker of a transaction
+// whose records are gone (KIP-534); false before a cleaning has set it.
+func (b Batch) DeleteHorizon() (kafka.Timestamp, bool) {
+	if b.Attributes()&attrDeleteHorizon == 0 {
+		return kafka.NoTimestamp, false
+	}
+	return b.BaseTimestamp(), true
+}
+
 // BaseTimestamp is what the records' timestamp deltas count from: the first record's timestamp as
-// the batch was built.
+// the batch was built, or the delete horizon where there is one.
 func (b Batch) BaseTimestamp() kafka.Timestamp {
 	return kafka.Timestamp(binary.BigEndian.Uint64(b[posBaseTimestamp:]))
 }

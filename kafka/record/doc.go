@@ -2,7 +2,8 @@
 // producer sent where they lie, without copying or encoding them again.
 //
 // agent/api validates with it, agent/hotlog writes base offset and leader epoch into batches and
-// finds their borders, segment indexes them, replay and query walk their records.
+// finds their borders, segment indexes them, replay and query walk their records. compaction/keys
+// makes batches of some of another's records (Rewriter).
 //
 // A Batch aliases the caller's memory, and records alias the batch or, where it is compressed, a
 // pooled buffer that lives until Iterator.Close.

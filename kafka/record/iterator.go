@@ -66,13 +66,16 @@ func (it *Iterator) Reset(b Batch, l Limits) {
 }
 
 // Next moves to the next record. False means the end, or an error that Err tells.
-func (it *Iterator) Next() bool { return it.next(true) }
+func (it *Iterator) Next() bool { return it.next(readAll) }
+
+// NextKey is Next, but leaves the headers out.
+func (it *Iterator) NextKey() bool { return it.next(readKey) }
 
 // NextTime is Next, but reads only the record's offset and timestamp: its key, value and headers
 // are skipped without a look, which makes a walk over large records cheap.
-func (it *Iterator) NextTime() bool { return it.next(false) }
+func (it *Iterator) NextTime() bool { return it.next(readTime) }
 
-func (it *Iterator) next(whole bool) bool {
+func (it *Iterator) next(d depth) bool {
 	if it.err != nil {
 		return false
 	}
@@ -83,7 +86,7 @@ func (it *Iterator) next(whole bool) bool {
 		return false
 	}
 	it.left--
-	if err := it.parse(whole); err != nil {
+	if err := it.parse(d); err != nil {
 		it.err = err
 		return false
 	}
@@ -109,9 +112,18 @@ func (it *Iterator) Close() {
 	it.rest, it.left, it.record = nil, 0, Record{Headers: headers[:0]}
 }
 
-// parse reads one record: length, attributes, timestamp delta, offset delta, key, value, headers.
-// Unless the whole is wanted it stops after the deltas.
-func (it *Iterator) parse(whole bool) error {
+// depth is how far into each record a walk looks.
+type depth int8
+
+const (
+	readTime depth = iota // offset and timestamp
+	readKey               // key and value, too
+	readAll               // headers, too
+)
+
+// parse reads one record: length, attributes, timestamp delta, offset delta, key, value, headers,
+// as far as is wanted.
+func (it *Iterator) parse(d depth) error {
 	size, at := varint(it.rest, 0)
 	if at < 0 || size < 1 || size > int64(len(it.rest)-at) {
 		return fmt.Errorf("%w: record of %d bytes, %d are left", ErrCorrupt, size, len(it.rest))
@@ -122,12 +134,17 @@ func (it *Iterator) parse(whole bool) error {
 	timeDelta, at := varint(body, 1) // after the attributes, of which none is defined
 	offsetDelta, at := varint(body, at)
 	r := &it.record
-	if whole {
+	r.Headers = r.Headers[:0]
+	switch d {
+	case readAll:
 		at = it.content(body, at)
-	} else {
-		r.Key, r.Value, r.Headers = nil, nil, r.Headers[:0]
+	case readKey:
+		r.Key, at = field(body, at)
+		r.Value, at = field(body, at)
+	default:
+		r.Key, r.Value = nil, nil
 	}
-	if at < 0 || whole && at != len(body) {
+	if at < 0 || d == readAll && at != len(body) {
 		return fmt.Errorf("%w: record of %d bytes is malformed", ErrCorrupt, size)
 	}
 	if offsetDelta <= it.prev || offsetDelta > int64(it.lastDelta) {
@@ -149,7 +166,6 @@ func (it *Iterator) content(body []byte, at int) int {
 	r.Key, at = field(body, at)
 	r.Value, at = field(body, at)
 	count, at := varint(body, at)
-	r.Headers = r.Headers[:0]
 	if count != 0 {
 		at = it.headers(body, at, count)
 	}
