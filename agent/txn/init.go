@@ -45,7 +45,7 @@ func (m *Machine) InitProducerID(now time.Time, to coordinator.Token, q InitProd
 		}
 		eff.Refuse(to, ErrConcurrentTransactions)
 	default:
-		m.reinit(&eff, now, to, e, timeoutMs, q.Expected)
+		m.reinit(&eff, now, e, to, reinit{timeoutMs, q.Expected})
 	}
 	return eff
 }
@@ -96,37 +96,48 @@ func (m *Machine) initNew(
 }
 
 // reinit bumps the epoch of an id without a transaction.
-func (m *Machine) reinit(eff *coordinator.Effects, now time.Time, to coordinator.Token,
-	e *entry, timeoutMs int32, expected *coordinator.Producer,
+func (m *Machine) reinit(
+	eff *coordinator.Effects, now time.Time, e *entry, to coordinator.Token, r reinit,
 ) {
-	next, last := e.producer, kafka.NoProducerEpoch
-	current := e.producer.Epoch
-	switch {
-	case epochExhausted(current) && (expected == nil || expected.Epoch == current):
-		fresh, ok := m.take()
-		if !ok {
-			eff.Refuse(to, ErrNeedsProducerID)
-			return
-		}
-		next = coordinator.Producer{ID: fresh}
-		if expected != nil {
-			last = current
-		}
-	case epochExhausted(current) && expected.Epoch != e.lastEpoch:
-		eff.Refuse(to, ErrProducerFenced)
-		return
-	case expected == nil:
-		next.Epoch++
-	case current == kafka.NoProducerEpoch, expected.Epoch == current:
-		next.Epoch++
-		last = current
-	case expected.Epoch == e.lastEpoch: // asked before, and the answer was lost
-		last = e.lastEpoch
-	default:
-		eff.Refuse(to, ErrProducerFenced)
+	next, last, err := m.bump(e, r.expected)
+	if err != nil {
+		eff.Refuse(to, err)
 		return
 	}
-	m.put(eff, e.id, e.metadata.reinit(next, timeoutMs, kafka.TimestampOf(now)))
+	m.put(eff, e.id, e.metadata.reinit(next, r.timeoutMs, kafka.TimestampOf(now)))
 	e.lastEpoch = last
 	eff.Answer(to, e.producer)
+}
+
+// reinit is what is left of a checked request.
+type reinit struct {
+	timeoutMs int32
+	expected  *coordinator.Producer
+}
+
+// bump gives the producer that an id has next, and the epoch that may ask for the same once more.
+func (m *Machine) bump(e *entry, expected *coordinator.Producer,
+) (next coordinator.Producer, last int16, err error) {
+	current := e.producer.Epoch
+	continued := expected != nil && expected.Epoch == current
+	next, last = e.producer, kafka.NoProducerEpoch
+	switch {
+	case expected != nil && !continued:
+		if expected.Epoch != e.lastEpoch {
+			return next, last, ErrProducerFenced
+		}
+		return next, e.lastEpoch, nil // asked before, and the answer was lost
+	case epochExhausted(current):
+		fresh, ok := m.take()
+		if !ok {
+			return next, last, ErrNeedsProducerID
+		}
+		next = coordinator.Producer{ID: fresh}
+	default:
+		next.Epoch++
+	}
+	if continued {
+		last = current
+	}
+	return next, last, nil
 }

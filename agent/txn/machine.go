@@ -56,8 +56,9 @@ type entry struct {
 	lastEpoch int16
 	// unmarked are the partitions of an ending transaction that have no marker yet.
 	unmarked partitionSet
-	// sending says that the owner writes markers; otherwise retryAt says when it is asked again.
-	sending bool
+	// sending is what the owner was asked for, nil when it has answered; then retryAt says when it is
+	// asked again.
+	sending *WriteMarkers
 	retryAt time.Time
 	pause   time.Duration
 	waiting []waiter
@@ -70,8 +71,10 @@ type waiter struct {
 	deadline time.Time
 }
 
-// WriteMarkers is an Action: write the end of a transaction to its partitions, and report by
-// MarkersWritten. It is repeated after a reload, so a partition may get a marker twice.
+// WriteMarkers is an Action, by pointer: write the end of a transaction to its partitions, and report
+// by MarkersWritten. It is repeated after a reload, so a partition may get a marker twice. The owner
+// writes the markers of a partition in the order of the actions: before version 2 nothing else tells a
+// late one from that of the next transaction.
 type WriteMarkers struct {
 	ID               string
 	Producer         coordinator.Producer
@@ -147,7 +150,7 @@ func (m *Machine) apply(id string, next metadata) *entry {
 		m.ids[id] = e
 	}
 	e.metadata = next
-	e.unmarked, e.sending, e.retryAt, e.pause = nil, false, time.Time{}, 0
+	e.unmarked, e.sending, e.retryAt, e.pause = nil, nil, time.Time{}, 0
 	delete(m.ongoing, id)
 	delete(m.ending, id)
 	switch {
@@ -179,11 +182,11 @@ func (m *Machine) mark(eff *coordinator.Effects, e *entry, now time.Time) {
 		m.resume(eff, e, now)
 		return
 	}
-	e.sending, e.retryAt = true, time.Time{}
-	eff.Actions = append(eff.Actions, WriteMarkers{
+	e.sending, e.retryAt = &WriteMarkers{
 		ID: e.id, Producer: e.producer, Commit: e.state == PrepareCommit, Version: e.version,
 		CoordinatorEpoch: m.epoch, Partitions: e.unmarked.sorted(),
-	})
+	}, time.Time{}
+	eff.Actions = append(eff.Actions, e.sending)
 }
 
 // resume runs what waited for the end of a transaction.
@@ -195,25 +198,17 @@ func (m *Machine) resume(eff *coordinator.Effects, e *entry, now time.Time) {
 	}
 }
 
-// MarkersResult is what became of a WriteMarkers.
-type MarkersResult struct {
-	ID       string
-	Producer coordinator.Producer
-	Commit   bool
-	// Failed are the partitions to be tried again. The others have their marker, or are gone.
-	Failed []Partition
-}
-
 // MarkersWritten takes in what the owner did: the transaction is complete once no partition lacks its
-// marker. What does not belong to the end under way, as it was answered late, changes nothing.
-func (m *Machine) MarkersWritten(now time.Time, r MarkersResult) coordinator.Effects {
-	var eff coordinator.Effects
-	e := m.ending[r.ID]
-	if e == nil || !e.sending || e.producer != r.Producer || r.Commit != (e.state == PrepareCommit) {
+// marker. failed are the partitions to be tried again; the others have their marker, or are gone. A
+// result of anything but the newest action changes nothing.
+func (m *Machine) MarkersWritten(now time.Time, of *WriteMarkers, failed []Partition,
+) (eff coordinator.Effects) {
+	e := m.ending[of.ID]
+	if e == nil || e.sending != of {
 		return eff
 	}
 	left := partitionSet{}
-	for _, p := range r.Failed {
+	for _, p := range failed {
 		if _, lacks := e.unmarked[p]; lacks {
 			left[p] = struct{}{}
 		}
@@ -221,7 +216,7 @@ func (m *Machine) MarkersWritten(now time.Time, r MarkersResult) coordinator.Eff
 	if len(left) < len(e.unmarked) {
 		e.pause = 0 // some progress
 	}
-	e.unmarked, e.sending = left, false
+	e.unmarked, e.sending = left, nil
 	if len(left) == 0 {
 		m.mark(&eff, e, now)
 		return eff

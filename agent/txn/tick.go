@@ -53,6 +53,7 @@ func (m *Machine) Tick(now time.Time) coordinator.Effects {
 
 // abortTimedOut fences the producers of the transactions that ran out of time and aborts them.
 func (m *Machine) abortTimedOut(eff *coordinator.Effects, now time.Time) {
+	m.wanted = false // asked again where the answer was lost
 	for _, e := range byID(m.ongoing) {
 		deadline, has := e.deadline()
 		if !has || kafka.TimestampOf(now) <= deadline {
