@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 
 	"github.com/varve-log/varve/agent/api"
@@ -57,6 +58,19 @@ func (a *Agent) Partition(tp kafka.TopicPartition) (api.Partition, error) {
 		return nil, fmt.Errorf("%s: %w: agent %d leads it", tp, api.ErrNotLeader, leader)
 	}
 	return nil, fmt.Errorf("%s: %w: its log could not be opened", tp, api.ErrStorage)
+}
+
+// LogDir implements api.Disks.
+func (a *Agent) LogDir() (api.LogDir, error) {
+	path, err := filepath.Abs(a.dir.Path())
+	if err != nil {
+		return api.LogDir{}, fmt.Errorf("%w: %w", api.ErrStorage, err)
+	}
+	space, err := a.fs.Space(path)
+	if err != nil {
+		return api.LogDir{}, fmt.Errorf("%w: %w", api.ErrStorage, err)
+	}
+	return api.LogDir{Path: path, TotalBytes: space.TotalBytes, UsableBytes: space.FreeBytes}, nil
 }
 
 // AgentConfigs implements api.Configs.

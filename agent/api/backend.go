@@ -14,6 +14,7 @@ type Backend interface {
 	Topics
 	Configs
 	ProducerIDs
+	Disks
 }
 
 // Cluster tells who is there.
@@ -146,6 +147,19 @@ type ProducerIDs interface {
 	NextProducerID(ctx context.Context) (kafka.ProducerID, error)
 }
 
+// Disks tells of the local disk.
+type Disks interface {
+	// LogDir describes where this agent keeps its hot logs; an error says why it cannot be told.
+	LogDir() (LogDir, error)
+}
+
+// LogDir is a directory of hot logs and the file system that it is on.
+type LogDir struct {
+	Path        string // absolute
+	TotalBytes  int64
+	UsableBytes int64
+}
+
 // Partition is a partition replica that this agent leads.
 //
 // Append, OnCommitted, Offsets, LeaderEpoch and Subscribe are called on a connection's own
@@ -166,6 +180,8 @@ type Partition interface {
 	Offsets() Offsets
 	// LeaderEpoch is the epoch in which this replica leads.
 	LeaderEpoch() kafka.LeaderEpoch
+	// LocalBytes is what the hot log takes on the local disk.
+	LocalBytes() int64
 	// Subscribe calls fn, which does not block, after each time that the high watermark, the last
 	// stable offset or the leadership changes, until cancel. A change between a look at Offsets
 	// and a Subscribe after it is not reported: subscribe first.

@@ -40,6 +40,13 @@ var (
 	codeExists         = kerr.TopicAlreadyExists.Code
 
 	codeFeatureUpdate      = kerr.InvalidUpdateVersion.Code
+	codeNoAuthorizer       = kerr.SecurityDisabled.Code
+	codeElectionNotNeeded  = kerr.ElectionNotNeeded.Code
+	codeNoEligibleLeader   = kerr.EligibleLeadersNotAvailable.Code
+	codeNoPreferredLeader  = kerr.PreferredLeaderNotAvailable.Code
+	codeNoLogDir           = kerr.LogDirNotFound.Code
+	codeNoReplica          = kerr.ReplicaNotAvailable.Code
+	codeNoReassignment     = kerr.NoReassignmentInProgress.Code
 	codeMismatchedEndpoint = kerr.MismatchedEndpointType.Code
 	codeRetryCoordinator   = kerr.CoordinatorLoadInProgress.Code
 )

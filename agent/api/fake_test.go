@@ -254,6 +254,18 @@ func (p *fakePartition) Offsets() Offsets {
 	}
 }
 
+func (f *fake) LogDir() (LogDir, error) { return LogDir{"/fake", 1000, 400}, nil }
+
+func (p *fakePartition) LocalBytes() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, b := range p.batches {
+		n += len(b)
+	}
+	return int64(n)
+}
+
 func (p *fakePartition) LeaderEpoch() kafka.LeaderEpoch { return 3 }
 
 func (p *fakePartition) Subscribe(fn func()) func() {

@@ -102,12 +102,22 @@ func allEndpoints() []endpoint {
 		{key: 21, min: 0, max: 2, handle: serve((*Handler).deleteRecords)},
 		{key: 22, min: 0, max: 5, handle: serve((*Handler).initProducerID)},
 		{key: 23, min: 2, max: 4, handle: serve((*Handler).offsetForLeaderEpoch)},
+		{key: 29, min: 1, max: 3, handle: serve((*Handler).describeACLs), inline: true},
+		{key: 30, min: 1, max: 3, handle: serve((*Handler).createACLs), inline: true},
+		{key: 31, min: 1, max: 3, handle: serve((*Handler).deleteACLs), inline: true},
 		{key: 32, min: 1, max: 4, handle: serve((*Handler).describeConfigs), inline: true},
 		{key: 33, min: 0, max: 2, handle: serve((*Handler).alterConfigs)},
+		{key: 34, min: 1, max: 2, handle: serve((*Handler).alterReplicaLogDirs), inline: true},
+		{key: 35, min: 1, max: 5, handle: serve((*Handler).describeLogDirs), inline: true},
 		{key: 37, min: 0, max: 3, handle: serve((*Handler).createPartitions)},
+		{key: 43, min: 0, max: 2, handle: serve((*Handler).electLeaders), inline: true},
 		{key: 44, min: 0, max: 1, handle: serve((*Handler).incrementalAlterConfigs)},
+		{key: 45, min: 0, max: 1, handle: serve((*Handler).alterPartitionReassignments), inline: true},
+		{key: 46, min: 0, max: 0, handle: serve((*Handler).listPartitionReassignments), inline: true},
 		{key: 57, min: 0, max: 2, handle: serve((*Handler).updateFeatures), inline: true},
 		{key: 60, min: 0, max: 2, handle: serve((*Handler).describeCluster), inline: true},
+		{key: 74, min: 0, max: 1, handle: serve((*Handler).listConfigResources), inline: true},
+		{key: 75, min: 0, max: 0, handle: serve((*Handler).describeTopicPartitions), inline: true},
 	}
 }
 

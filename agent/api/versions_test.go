@@ -29,6 +29,7 @@ func probes(topic *Topic, batch []byte) map[int16]probe {
 	all := make(map[int16]probe)
 	for _, some := range []map[int16]probe{
 		recordProbes(topic, batch), clusterProbes(topic), topicProbes(topic), configProbes(topic),
+		replicaProbes(topic), aclProbes(),
 	} {
 		maps.Copy(all, some)
 	}

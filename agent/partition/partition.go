@@ -74,6 +74,9 @@ func (p *Partition) Topic() string { return p.topic }
 // LeaderEpoch is the epoch in which this replica leads.
 func (p *Partition) LeaderEpoch() kafka.LeaderEpoch { return p.epoch }
 
+// LocalBytes implements api.Partition.
+func (p *Partition) LocalBytes() int64 { return p.log.SizeBytes() }
+
 // Settings are the topic's effective settings now.
 func (p *Partition) Settings() settings.Topic { return *p.settings.Load() }
 

@@ -227,14 +227,14 @@ func (m *Mem) SyncDir(dir string) error {
 	return nil
 }
 
-// FreeBytes implements FS; SetFreeBytes sets it.
-func (m *Mem) FreeBytes(string) (int64, error) {
+// Space implements FS: a tebibyte, of which SetFreeBytes says how much is free.
+func (m *Mem) Space(string) (Space, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.freeBytes, nil
+	return Space{TotalBytes: 1 << 40, FreeBytes: m.freeBytes}, nil
 }
 
-// SetFreeBytes sets what FreeBytes answers. It does not limit writes: Faulty does that.
+// SetFreeBytes sets what Space answers. It does not limit writes: Faulty does that.
 func (m *Mem) SetFreeBytes(n int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -64,12 +64,14 @@ func (osFS) SyncDir(dir string) error {
 	return classify(firstError(d.Sync(), d.Close()))
 }
 
-func (osFS) FreeBytes(dir string) (int64, error) {
+func (osFS) Space(dir string) (Space, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
+		return Space{}, &os.PathError{Op: "statfs", Path: dir, Err: err}
 	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
+	return Space{
+		TotalBytes: int64(st.Blocks) * int64(st.Bsize), FreeBytes: int64(st.Bavail) * int64(st.Bsize),
+	}, nil
 }
 
 func wrapOS(f *os.File, err error) (File, error) {

@@ -30,8 +30,8 @@ type FS interface {
 	Stat(name string) (Info, error)
 	// SyncDir makes the names in a directory durable.
 	SyncDir(dir string) error
-	// FreeBytes tells how much an unprivileged process may still write below dir.
-	FreeBytes(dir string) (int64, error)
+	// Space tells of the file system below dir.
+	Space(dir string) (Space, error)
 }
 
 // File is an open file. Reads and writes carry their position, so there is no cursor to share.
@@ -47,6 +47,12 @@ type File interface {
 	Truncate(size int64) error
 	// Size tells the size in bytes.
 	Size() (int64, error)
+}
+
+// Space is the size of a file system, and how much an unprivileged process may still write there.
+type Space struct {
+	TotalBytes int64
+	FreeBytes  int64
 }
 
 // Info describes a file.

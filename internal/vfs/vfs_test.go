@@ -87,8 +87,8 @@ func atomicFiles(t *testing.T, f FS, dir string) {
 	if st, err := f.Stat(path); err != nil || st.Size != 10 || st.IsDir {
 		t.Fatalf("%+v, %v", st, err)
 	}
-	if n, err := f.FreeBytes(dir); err != nil || n <= 0 {
-		t.Fatalf("%d free, %v", n, err)
+	if s, err := f.Space(dir); err != nil || s.FreeBytes <= 0 || s.TotalBytes < s.FreeBytes {
+		t.Fatalf("%+v, %v", s, err)
 	}
 	must(t, f.RemoveAll(filepath.Dir(dir)))
 	if _, err := f.Stat(path); !errors.Is(err, fs.ErrNotExist) {

@@ -51,6 +51,11 @@ var ownAgentSettings = []*Setting{
 		check: atLeast(1),
 	},
 	{
+		Name: "max.request.partition.size.limit", Type: Int, Default: "2000", ReadOnly: true,
+		Doc:   "Bound on the partitions of one answer to DescribeTopicPartitions.",
+		check: atLeast(1),
+	},
+	{
 		Name: "num.partitions", Type: Int, Default: "1", ReadOnly: true,
 		Doc:   "Partitions of topics that are created without a count.",
 		check: atLeast(1),
