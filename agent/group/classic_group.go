@@ -43,7 +43,8 @@ type classicGroup struct {
 	awaitingSync    map[string]bool // who has not synced in this generation
 	subscribed      map[string]bool // topics; nil: not known
 	bytes           int             // of all members' metadata
-	newMemberAdded  bool
+	initial         bool            // rebalances for the first time
+	newMemberAdded  bool            // since the last delay began
 	rebalance, sync timer
 	delay, left     time.Duration // of the initial rebalance
 }

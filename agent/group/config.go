@@ -23,8 +23,10 @@ type Config struct {
 	// yet (V10). Default 10000, at least 1.
 	PendingMembersMax int
 	// GroupBytesMax bounds the subscriptions and assignments of a classic group together, which become
-	// one record (V10). Default 900 KiB, at least 1 KiB.
+	// one record (V10). Default 1 MiB, at least 1 KiB.
 	GroupBytesMax int
+	// BatchBytesMax bounds the records that one commit makes (V10). Default 1 MiB, at least 1 KiB.
+	BatchBytesMax int
 	// OffsetMetadataMax bounds a commit's metadata, in UTF-16 units as Kafka counts. Default 4096.
 	OffsetMetadataMax int
 	// OffsetsRetention is how long offsets of an empty group, or of one that does not subscribe to
@@ -39,7 +41,8 @@ func DefaultConfig() Config {
 	return Config{
 		SessionTimeoutMin: 6 * time.Second, SessionTimeoutMax: 30 * time.Minute,
 		InitialRebalanceDelay: 3 * time.Second, NewMemberJoinTimeout: 5 * time.Minute,
-		MembersMax: math.MaxInt32, PendingMembersMax: 10_000, GroupBytesMax: 900 << 10,
+		MembersMax: math.MaxInt32, PendingMembersMax: 10_000, GroupBytesMax: 1 << 20,
+		BatchBytesMax:     1 << 20,
 		OffsetMetadataMax: 4096,
 		OffsetsRetention:  7 * 24 * time.Hour, OffsetsRetentionCheck: 10 * time.Minute,
 	}
@@ -57,6 +60,7 @@ func (c Config) Validate() error {
 		{"MembersMax", c.MembersMax >= 1},
 		{"PendingMembersMax", c.PendingMembersMax >= 1},
 		{"GroupBytesMax", c.GroupBytesMax >= 1<<10},
+		{"BatchBytesMax", c.BatchBytesMax >= 1<<10},
 		{"OffsetMetadataMax", c.OffsetMetadataMax >= 0},
 		{"OffsetsRetention", c.OffsetsRetention > 0},
 		{"OffsetsRetentionCheck", c.OffsetsRetentionCheck > 0},

@@ -17,6 +17,8 @@ var (
 	ErrFencedInstance = errors.New("group instance id is fenced by a newer member")
 	// ErrIllegalGeneration: the member speaks of another generation than the group's.
 	ErrIllegalGeneration = errors.New("illegal generation")
+	// ErrStaleMemberEpoch: a member of a consumer group speaks of another epoch than its own.
+	ErrStaleMemberEpoch = errors.New("stale member epoch")
 	// ErrInconsistentProtocol: no protocol that all members know, or another protocol type.
 	ErrInconsistentProtocol = errors.New("inconsistent group protocol")
 	// ErrInvalidSessionTimeout: outside of Config's bounds.
@@ -29,8 +31,9 @@ var (
 	ErrMetadataTooLarge = errors.New("offset metadata is too large")
 	// ErrUnstableOffset: a transaction that is not decided yet commits an offset of the partition.
 	ErrUnstableOffset = errors.New("offset commit is not stable")
-	// ErrRecordTooLarge: the group would not fit into a record (V10).
-	ErrRecordTooLarge = errors.New("group is too large")
+	// ErrRecordTooLarge: the group would not fit into a record, or the request's records not into a
+	// batch (V10).
+	ErrRecordTooLarge = errors.New("too large for a record batch")
 	// ErrUnknownRecord: a record of the log is in no format that this version knows.
 	ErrUnknownRecord = errors.New("unknown record")
 )

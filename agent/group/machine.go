@@ -18,7 +18,10 @@ type Machine struct {
 	// applied counts the offsets that were taken in; it orders them as their offsets in the log do.
 	applied uint64
 	timers  timers
-	cleaner timer // looks for what has expired
+
+	cleaner    timer // goes on with sweeps, or starts one for what has expired
+	sweeps     []*sweep
+	expireNext time.Time
 }
 
 var _ coordinator.Machine = (*Machine)(nil)
@@ -54,7 +57,8 @@ func (m *Machine) Loaded(now time.Time) coordinator.Effects {
 			e.group.start(t)
 		}
 	}
-	m.timers.set(&m.cleaner, now.Add(m.cfg.OffsetsRetentionCheck))
+	m.expireNext = now.Add(m.cfg.OffsetsRetentionCheck)
+	m.timers.set(&m.cleaner, m.expireNext)
 	return t.Effects
 }
 

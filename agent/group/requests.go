@@ -187,6 +187,11 @@ type DeleteOffsetsResponse struct {
 	Errs []error
 }
 
+// DeleteResponse gives, for each group of the request, nil or why it is still there.
+type DeleteResponse struct {
+	Errs []error
+}
+
 // DeletedTopic is a topic that is gone.
 type DeletedTopic struct {
 	Name string
