@@ -16,11 +16,12 @@ import (
 
 // Catalog is an agent's way to the cluster state and to the manifests. Make one with Open.
 type Catalog struct {
-	store objstore.Store
-	opts  Options
-	load  loader
-	clock *storeClock
-	parts *partitions
+	store   objstore.Store
+	opts    Options
+	load    loader
+	clock   *storeClock
+	parts   *partitions
+	ledgers *ledgers
 
 	// ctx lives until Close; commits and snapshots run under it, not under a caller's.
 	ctx    context.Context //nolint:containedctx // the lifetime of goroutines that Close ends
@@ -57,6 +58,7 @@ func Open(ctx context.Context, store objstore.Store, opts Options) (*Catalog, er
 		clock: &storeClock{store: store, now: opts.Now},
 	}
 	c.parts = newPartitions(store, opts, c.clock, false)
+	c.ledgers = newLedgers(store, opts, false)
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	v, err := c.openView(ctx)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/varve-log/varve/catalog/checkpoint"
 	"github.com/varve-log/varve/catalog/cluster"
 	"github.com/varve-log/varve/catalog/manifest"
 	"github.com/varve-log/varve/catalog/register"
@@ -45,6 +46,9 @@ type Finding struct {
 	TP          kafka.TopicPartition `json:"-"`
 	LeaderEpoch kafka.LeaderEpoch    `json:"-"`
 	UID         string               `json:"-"`
+	// Ledger and Object are those of a checkpoint's object; nil: it is none.
+	Ledger *checkpoint.Ref   `json:"-"`
+	Object checkpoint.Object `json:"-"`
 }
 
 // ProbeAgeMin is how old an object under objstore.ProbePrefix is when it is taken for left behind.
@@ -64,6 +68,8 @@ type Census struct {
 	grace  time.Duration
 	parts  map[kafka.TopicPartition]*list.Element
 	order  *list.List // of *censusPart, newest in front
+	// ledgers are those that were read, each at most once.
+	ledgers map[checkpoint.Ref]checkpoint.Ledger
 	// refreshed says that the cluster state was read after the newest listing page.
 	refreshed bool
 }
@@ -79,7 +85,8 @@ type censusPart struct {
 func NewCensus(r *Reader, now time.Time, grace time.Duration) *Census {
 	return &Census{
 		reader: r, now: now, grace: grace, order: list.New(),
-		parts: map[kafka.TopicPartition]*list.Element{},
+		parts:   map[kafka.TopicPartition]*list.Element{},
+		ledgers: map[checkpoint.Ref]checkpoint.Ledger{},
 	}
 }
 
@@ -120,6 +127,8 @@ func (c *Census) Class(ctx context.Context, o objstore.Info) (Finding, error) {
 		return c.segment(ctx, f, o)
 	case "manifests":
 		return c.manifest(ctx, f, o)
+	case "checkpoints":
+		return c.checkpoint(ctx, f, o)
 	case "cluster":
 		return c.cluster(ctx, f)
 	case "tables":
@@ -311,7 +320,8 @@ func (c *Census) table(ctx context.Context, f Finding, o objstore.Info) (Finding
 // damaged tells errors that are a finding about the bucket rather than a failure to read it.
 func damaged(err error) bool {
 	for _, class := range []error{
-		manifest.ErrCorrupt, register.ErrCorrupt, cluster.ErrCorrupt, errVanished, objstore.ErrChecksum,
+		manifest.ErrCorrupt, register.ErrCorrupt, cluster.ErrCorrupt, checkpoint.ErrCorrupt, errVanished,
+		objstore.ErrChecksum,
 	} {
 		if errors.Is(err, class) {
 			return true

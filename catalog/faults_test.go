@@ -115,7 +115,7 @@ func (f *failingFloor) RaiseFloor(id string, version int64) error {
 func TestANewerWritersManifestIsReadNotWritten(t *testing.T) {
 	store := mem.New()
 	newer := quick()
-	newer.WriterFormat, newer.MinWriter = 2, 2
+	newer.WriterFormat, newer.MinWriter = manifest.WriterFormat+1, manifest.WriterFormat+1
 	c, err := Open(t.Context(), store, Options{Create: true, Register: newer})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/varve-log/varve/catalog/checkpoint"
 	"github.com/varve-log/varve/catalog/cluster"
 	"github.com/varve-log/varve/catalog/manifest"
 	"github.com/varve-log/varve/internal/objstore"
@@ -51,6 +52,8 @@ type Report struct {
 	// Segments and Records count what is live.
 	Segments int64 `json:"segments"`
 	Records  int64 `json:"records"`
+	// Checkpoints counts partitions that have one.
+	Checkpoints int64 `json:"checkpoints"`
 	// Problems are named up to ProblemsMax and counted in full.
 	Problems     []Problem `json:"problems"`
 	ProblemCount int64     `json:"problem_count"`
@@ -71,8 +74,9 @@ func (r *Report) problem(key, what string, args ...any) {
 
 // Fsck lists the whole bucket and holds it against the catalog: every key is live, pending, garbage
 // or foreign; every live segment is there with its size (Deep: and checksum); manifests are dense
-// from the log start offset to the sealed end; pages fit their references. It only reads. Memory is
-// bounded by the number of partitions, not of objects.
+// from the log start offset to the sealed end; pages fit their references; checkpoints are there and
+// are found from their manifests. It only reads. Memory is bounded by the number of partitions, not
+// of objects.
 //
 // On a bucket in use it proves the same: objects are listed before heads are read, so what is
 // written meanwhile shows as pending at worst.
@@ -92,11 +96,15 @@ func Fsck(ctx context.Context, store objstore.Store, o FsckOptions) (*Report, er
 	f := &fsck{
 		store: store, opts: o, reader: reader, census: NewCensus(reader, o.Now, o.Grace),
 		report: &Report{Keys: map[Class]Count{}}, seen: map[kafka.TopicPartition]int64{},
+		seenObjects: map[checkpoint.Ref]int{},
 	}
 	if err := EachObject(ctx, store, "", f.page); err != nil {
 		return nil, fmt.Errorf("fsck: %w", err)
 	}
 	if err := f.topics(ctx); err != nil {
+		return nil, fmt.Errorf("fsck: %w", err)
+	}
+	if err := f.ledgers(ctx); err != nil {
 		return nil, fmt.Errorf("fsck: %w", err)
 	}
 	return f.report, nil
@@ -150,6 +158,8 @@ type fsck struct {
 	report *Report
 	// seen counts the objects found of segments that manifests refer to.
 	seen map[kafka.TopicPartition]int64
+	// seenObjects counts the objects found that ledgers need.
+	seenObjects map[checkpoint.Ref]int
 }
 
 func (f *fsck) page(ctx context.Context, objects []objstore.Info) error {
@@ -174,6 +184,9 @@ func (f *fsck) page(ctx context.Context, objects []objstore.Info) error {
 		}
 		if found.UID != "" && !found.Uncommitted && strings.HasPrefix(o.Key, manifest.SegmentsPrefix) {
 			f.seen[found.TP]++
+		}
+		if found.Ledger != nil && found.Class == Live {
+			f.seenObjects[*found.Ledger]++
 		}
 		if f.opts.Visit != nil {
 			f.opts.Visit(found)

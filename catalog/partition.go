@@ -47,9 +47,11 @@ func (ps *partitions) get(tp kafka.TopicPartition, name string) *PartitionManife
 }
 
 func (ps *partitions) open(tp kafka.TopicPartition, name string) *PartitionManifest {
+	cfg := ps.opts.Register
+	cfg.WriterFormat = max(cfg.WriterFormat, manifest.WriterFormat)
 	return &PartitionManifest{
 		parts: ps, tp: tp, name: name, editing: make(chan struct{}, 1),
-		reg: register.New(ps.store, manifest.HeadKey(tp), ps.opts.Register),
+		reg: register.New(ps.store, manifest.HeadKey(tp), cfg),
 	}
 }
 
@@ -252,7 +254,7 @@ func (p *PartitionManifest) swap(
 	if err != nil {
 		return manifest.Head{}, err
 	}
-	won, err := p.reg.SwapSettled(ctx, at, body)
+	won, err := p.reg.SwapSettledRaising(ctx, at, body, next.MinWriter())
 	if err != nil && !errors.Is(err, register.ErrUnknownOutcome) {
 		p.settled(at.ETag)
 	}

@@ -14,9 +14,10 @@ import (
 // Reader reads a catalog and never writes. Replay, query and the command line need only this and
 // the bucket.
 type Reader struct {
-	store objstore.Store
-	load  loader
-	parts *partitions
+	store   objstore.Store
+	load    loader
+	parts   *partitions
+	ledgers *ledgers
 
 	mu  sync.Mutex
 	cur *view
@@ -27,7 +28,8 @@ func OpenReader(ctx context.Context, store objstore.Store) (*Reader, error) {
 	opts := Options{}.withDefaults()
 	r := &Reader{
 		store: store, parts: newPartitions(store, opts, nil, true),
-		load: loader{store: store, reg: register.New(store, cluster.HeadKey, opts.Register)},
+		ledgers: newLedgers(store, opts, true),
+		load:    loader{store: store, reg: register.New(store, cluster.HeadKey, opts.Register)},
 	}
 	v, err := r.load.load(ctx, nil)
 	if err != nil {
@@ -41,6 +43,7 @@ func OpenReader(ctx context.Context, store objstore.Store) (*Reader, error) {
 func (c *Catalog) Reader() *Reader {
 	return &Reader{
 		store: c.store, load: c.load, cur: c.view(), parts: newPartitions(c.store, c.opts, nil, true),
+		ledgers: newLedgers(c.store, c.opts, true),
 	}
 }
 

@@ -11,6 +11,18 @@ import (
 // Format is the format of heads and pages that this package writes.
 const Format = 1
 
+// WriterFormat is the lowest format that a writer must speak to edit every head that this package
+// writes: one of format 1 would drop the name of a checkpoint's ledger, which its readers do without.
+const WriterFormat = 2
+
+// MinWriter is the lowest format that a writer must speak to edit this head.
+func (h Head) MinWriter() int {
+	if h.Checkpoint != nil {
+		return WriterFormat
+	}
+	return 1
+}
+
 // PageBytesMax bounds a page after decompression.
 const PageBytesMax = 16 << 20
 
@@ -89,6 +101,8 @@ func (h Head) Validate() error {
 		return bad("a list beyond its bound")
 	case len(h.Tail) > TailHardMax:
 		return bad("tail of %d", len(h.Tail))
+	case h.Checkpoint != nil && (h.Checkpoint.Agent < 0 || h.Checkpoint.Number < 0):
+		return bad("ledger %d of agent %d", h.Checkpoint.Number, h.Checkpoint.Agent)
 	}
 	if err := checkRefs(h.Indexes, true); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/varve-log/varve/catalog/checkpoint"
 	"github.com/varve-log/varve/kafka"
 )
 
@@ -79,6 +80,17 @@ func TestGoldenFiles(t *testing.T) {
 	got, err := DecodeHead(golden(t, "head-1.json", raw))
 	if err != nil || !reflect.DeepEqual(got, h) {
 		t.Fatalf("golden head reads as %+v, %v", got, err)
+	}
+	named, err := h.NameLedger(checkpoint.Ref{Agent: 1, Number: 2}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw, err = EncodeHead(named); err != nil {
+		t.Fatal(err)
+	}
+	got, err = DecodeHead(golden(t, "head-1-ledger.json", raw))
+	if err != nil || !reflect.DeepEqual(got, named) || got.MinWriter() != 2 || h.MinWriter() != 1 {
+		t.Fatalf("golden head with a ledger reads as %+v, %v", got, err)
 	}
 	for i, p := range []Page{pages[0], pages[len(pages)-1]} {
 		raw, err := EncodePage(p)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/varve-log/varve/catalog/checkpoint"
 	"github.com/varve-log/varve/kafka"
 )
 
@@ -184,6 +185,23 @@ func addMark(marks []Expired, m Expired) []Expired {
 		}
 	}
 	return append(slices.Clip(marks), m)
+}
+
+// NameLedger says in which ledger the partition's checkpoint is from now on. The same one is done
+// already.
+func (h Head) NameLedger(ref checkpoint.Ref, epoch kafka.LeaderEpoch) (Head, error) {
+	n, err := h.edit(epoch)
+	if err != nil {
+		return h, err
+	}
+	if ref.Agent < 0 || ref.Number < 0 {
+		return h, fmt.Errorf("name the ledger of %s: %w: %d of agent %d",
+			h.TP(), ErrInvalid, ref.Number, ref.Agent)
+	}
+	if h.Checkpoint == nil || *h.Checkpoint != ref {
+		n.Checkpoint = &ref
+	}
+	return n, nil
 }
 
 // Delete marks the partition of a deleted topic: no leader edits it again. What it holds expires as

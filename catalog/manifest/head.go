@@ -3,6 +3,7 @@ package manifest
 import (
 	"slices"
 
+	"github.com/varve-log/varve/catalog/checkpoint"
 	"github.com/varve-log/varve/kafka"
 )
 
@@ -65,6 +66,8 @@ type Head struct {
 	Indexes []PageRef `json:"indexes,omitempty"`
 	Pages   []PageRef `json:"pages,omitempty"`
 	Tail    []Entry   `json:"tail,omitempty"`
+	// Checkpoint says in which ledger the checkpoint of a compacted log is; nil: it has none.
+	Checkpoint *checkpoint.Ref `json:"checkpoint,omitempty"`
 }
 
 // New is the manifest of a partition of which nothing was sealed yet.

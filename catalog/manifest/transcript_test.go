@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
+	"github.com/varve-log/varve/catalog/checkpoint"
 	"github.com/varve-log/varve/kafka"
 )
 
@@ -55,6 +56,11 @@ func (b *bench) run(t *testing.T, d *datadriven.TestData) string {
 		next, err = b.head.Fence(le)
 	case "delete":
 		next = b.head.Delete(now)
+	case "name-ledger":
+		var of checkpoint.Ref
+		d.ScanArgs(t, "agent", &of.Agent)
+		d.ScanArgs(t, "ledger", &of.Number)
+		next, err = b.head.NameLedger(of, le)
 	case "spill":
 		return b.spill(le, now)
 	case "sweepable":
@@ -146,6 +152,10 @@ func (b *bench) show() string {
 		h.LogStartOffset, h.SealedEndOffset, h.VerifiedEnd, h.SweptEnd, h.FenceEpoch)
 	if h.Deleted {
 		out.WriteString(", deleted")
+	}
+	if h.Checkpoint != nil {
+		fmt.Fprintf(&out, ", ledger %d of agent %d, writers of format %d",
+			h.Checkpoint.Number, h.Checkpoint.Agent, h.MinWriter())
 	}
 	out.WriteString("\n")
 	for _, e := range h.Epochs {

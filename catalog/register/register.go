@@ -113,12 +113,20 @@ func (r *Register) Read(ctx context.Context) (Head, error) {
 // Errors: ErrConflict, ErrUnknownOutcome (an *UnknownError), ErrFormat, ErrTooLarge; any other
 // means that nothing was written.
 func (r *Register) Swap(ctx context.Context, prev Head, body json.RawMessage) (Head, error) {
+	return r.SwapRaising(ctx, prev, body, 0)
+}
+
+// SwapRaising is Swap for a body that only writers of format minWriter and above understand: the
+// head wants them from then on.
+func (r *Register) SwapRaising(
+	ctx context.Context, prev Head, body json.RawMessage, minWriter int,
+) (Head, error) {
 	if prev.MinWriter > r.cfg.WriterFormat {
 		return Head{}, fmt.Errorf("write %s: %w: it wants writers of format %d, this program "+
 			"writes %d; upgrade it", r.key, ErrFormat, prev.MinWriter, r.cfg.WriterFormat)
 	}
 	a := Attempt{key: r.key, prev: prev, id: r.cfg.NewID()}
-	h, err := r.write(ctx, a, body)
+	h, err := r.write(ctx, a, body, minWriter)
 	switch {
 	case err == nil:
 		return h, nil
@@ -137,7 +145,14 @@ func (r *Register) Swap(ctx context.Context, prev Head, body json.RawMessage) (H
 func (r *Register) SwapSettled(
 	ctx context.Context, prev Head, body json.RawMessage,
 ) (Head, error) {
-	h, err := r.Swap(ctx, prev, body)
+	return r.SwapSettledRaising(ctx, prev, body, 0)
+}
+
+// SwapSettledRaising is SwapRaising followed by Settle where the outcome is unknown.
+func (r *Register) SwapSettledRaising(
+	ctx context.Context, prev Head, body json.RawMessage, minWriter int,
+) (Head, error) {
+	h, err := r.SwapRaising(ctx, prev, body, minWriter)
 	var unknown *UnknownError
 	if errors.As(err, &unknown) {
 		return r.Settle(ctx, unknown.Attempt)
@@ -146,8 +161,11 @@ func (r *Register) SwapSettled(
 }
 
 // write puts the head that the attempt means, and again while the store says that nothing happened.
-func (r *Register) write(ctx context.Context, a Attempt, body json.RawMessage) (Head, error) {
-	raw, err := encode(a.prev, a.id, body, r.cfg.MinWriter)
+func (r *Register) write(
+	ctx context.Context, a Attempt, body json.RawMessage, minWriter int,
+) (Head, error) {
+	minWriter = max(minWriter, r.cfg.MinWriter)
+	raw, err := encode(a.prev, a.id, body, minWriter)
 	if err != nil {
 		return Head{}, errors.Join(errNothingWritten, err)
 	}
@@ -172,7 +190,7 @@ func (r *Register) write(ctx context.Context, a Attempt, body json.RawMessage) (
 	}
 	return Head{
 		Version: a.Version(), CommitID: a.id, Recent: a.prev.successors(),
-		MinWriter: max(a.prev.MinWriter, r.cfg.MinWriter), ETag: info.ETag,
+		MinWriter: max(a.prev.MinWriter, minWriter), ETag: info.ETag,
 		ModTime: info.LastModified, Body: body,
 	}, nil
 }

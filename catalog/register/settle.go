@@ -26,7 +26,7 @@ func (r *Register) Settle(ctx context.Context, a Attempt) (Head, error) {
 		last = err
 		if errors.Is(err, errStillExpected) {
 			noop := Attempt{key: r.key, prev: a.prev, id: r.cfg.NewID()}
-			h, err := r.write(ctx, noop, a.prev.Body)
+			h, err := r.write(ctx, noop, a.prev.Body, 0)
 			if err == nil {
 				return h, lost(a)
 			}

@@ -11,6 +11,8 @@
 //   - Segments and pages that were never committed: those of a leader epoch below the manifest's
 //     fence epoch, by anyone; those of the present epoch only by that epoch's own leader, when it
 //     has nothing in flight under that name. A leader fences first when it finds older ones.
+//   - Objects of checkpoints that newer ones replaced, once the grace time has passed, and those that
+//     no ledger ever named: by their incarnation as the above by their leader epoch.
 //   - All objects of topics deleted longer than the grace time ago; then the topic is forgotten.
 //   - Snapshots and deltas of the cluster state that were replaced, or that the head's version has
 //     passed without naming them.
@@ -27,8 +29,8 @@
 //
 // Without a leader to ask, what an epoch that is not fenced uploaded stays pending. Options.Stopped
 // lets the sweep fence every partition that has such objects at its leader epoch + 1, the epoch in
-// which the next start leads anyway. If the cluster is not stopped after all, its leaders are
-// fenced: they stop sealing, and nothing is lost.
+// which the next start leads anyway, and ledgers at the agent's incarnation + 1. If the cluster is
+// not stopped after all, its leaders are fenced: they stop sealing, and nothing is lost.
 //
 // # Failure
 //

@@ -64,6 +64,9 @@ func (w *sweep) dropRetired(ctx context.Context, deleted map[string]bool) error 
 func (w *sweep) uncommitted(
 	ctx context.Context, f catalog.Finding, o objstore.Info,
 ) (catalog.Finding, error) {
+	if f.Ledger != nil {
+		return w.unnamed(ctx, f, o)
+	}
 	p, ok := w.reader.State().Partition(f.TP)
 	if !ok {
 		return f, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/varve-log/varve/catalog"
+	"github.com/varve-log/varve/catalog/checkpoint"
 	"github.com/varve-log/varve/catalog/cluster"
 	"github.com/varve-log/varve/internal/objstore"
 	"github.com/varve-log/varve/kafka"
@@ -34,6 +35,14 @@ type Lead struct {
 	UploadInFlight func(uid string) bool
 }
 
+// Saver is what a running agent knows of the checkpoints that it saves.
+type Saver struct {
+	Incarnation int64
+	// InFlight reports whether an object is being put or may yet be named by its ledger; nil: none ever
+	// is.
+	InFlight func(checkpoint.Ref, checkpoint.Object) bool
+}
+
 // Options say how to sweep.
 type Options struct {
 	// Grace is for how long what was once referred to is kept, by the store's clock: longer than any
@@ -41,6 +50,8 @@ type Options struct {
 	Grace time.Duration
 	// Leads tells of partitions that this process leads; nil: it leads none.
 	Leads func(kafka.TopicPartition) (Lead, bool)
+	// Saves tells of agents whose checkpoints this process saves; nil: of none.
+	Saves func(agent int32) (Saver, bool)
 	// Stopped says that no agent of the cluster runs: see the package comment.
 	Stopped bool
 	// HeadsOnly leaves the listing out: only what heads say is replaced or expired is deleted, which
@@ -115,6 +126,9 @@ func New(cat *catalog.Catalog, o Options) *Sweeper {
 	if o.Leads == nil {
 		o.Leads = func(kafka.TopicPartition) (Lead, bool) { return Lead{}, false }
 	}
+	if o.Saves == nil {
+		o.Saves = func(int32) (Saver, bool) { return Saver{}, false }
+	}
 	if o.Visit == nil {
 		o.Visit = func(Deletion) {}
 	}
@@ -160,7 +174,7 @@ func (s *Sweeper) run(ctx context.Context, dry bool) (Summary, error) {
 		census: catalog.NewCensus(r, now, s.opts.Grace),
 	}
 	// A damaged partition must not keep the others from being swept.
-	err = w.partitions(ctx)
+	err = errors.Join(w.partitions(ctx), w.ledgers(ctx))
 	if !s.opts.HeadsOnly && ctx.Err() == nil {
 		err = errors.Join(err, w.bucket(ctx))
 	}
@@ -212,7 +226,7 @@ func (w *sweep) bucket(ctx context.Context) error {
 		return err
 	}
 	for _, prefix := range []string{
-		"cluster/", "manifests/", "segments/", "tables/", objstore.ProbePrefix,
+		checkpoint.Prefix, "cluster/", "manifests/", "segments/", "tables/", objstore.ProbePrefix,
 	} {
 		err := catalog.EachObject(ctx, w.cat.Store(), prefix, w.page)
 		if err != nil {

@@ -44,7 +44,7 @@ var layers = []struct {
 
 // pure packages are tested by transcripts and simulation: they may not touch the world.
 var pure = map[string]bool{
-	"catalog/manifest": true, "catalog/cluster": true, "kafka": true, "kafka/record": true,
+	"catalog/manifest": true, "catalog/cluster": true, "catalog/checkpoint": true, "kafka": true, "kafka/record": true,
 	"kafka/settings": true, "agent/group": true, "agent/txn": true, "agent/group/assignor": true,
 	"agent/group/reconcile": true, "compaction/keys": true,
 }
