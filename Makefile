@@ -78,6 +78,10 @@ bench: ## Go benchmarks of the hot paths
 bench-compare: build ## Varve, Apache Kafka and a bare sink in turn (needs Java and Maven)
 	$(GO) run ./bench/compare -varve $(BIN) $(ARGS)
 
+.PHONY: streams
+streams: build ## a stateful Kafka Streams application, killed twice (needs Java and Maven)
+	$(GO) run ./bench/streams -varve $(BIN)
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin
