@@ -244,6 +244,7 @@ type FetchRange struct {
 	BytesMax int          // bound on the answer, but for MinOne
 	MinOne   bool         // return the first batch even when it is larger than BytesMax
 	Aborted  bool         // list aborted transactions that intersect what is returned
+	HotOnly  bool         // never wait for the bucket: ErrCold instead
 }
 
 // FetchData is what was read. Release, if not nil, is called once, after the bytes were written.

@@ -28,6 +28,9 @@ var (
 	codeInvalidConfig  = kerr.InvalidConfig.Code
 	codeInvalidRequest = kerr.InvalidRequest.Code
 	codeNoSession      = kerr.FetchSessionIDNotFound.Code
+	codeSessionEpoch   = kerr.InvalidFetchSessionEpoch.Code
+	codeSessionTopicID = kerr.FetchSessionTopicIDError.Code
+	codeStorage        = kerr.KafkaStorageError.Code
 	codeNoCodec        = kerr.UnsupportedCompressionType.Code
 	codeInvalidRecord  = kerr.InvalidRecord.Code
 	codeTxnState       = kerr.InvalidTxnState.Code

@@ -62,6 +62,8 @@ var (
 	// ErrUnknownProducerID: nothing is known of the producer and its sequence does not start at 0.
 	ErrUnknownProducerID = errors.New("unknown producer id")
 
+	// ErrCold: what was to be read from the local disk alone lies in the bucket only.
+	ErrCold = errors.New("records are in the bucket only")
 	// ErrDiskFull: the local disk or its configured share is full; retriable.
 	ErrDiskFull = errors.New("disk full")
 	// ErrStorage: the local log cannot be read or written.

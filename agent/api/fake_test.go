@@ -177,19 +177,21 @@ func (f *fake) NextProducerID(context.Context) (kafka.ProducerID, error) {
 
 // fakePartition keeps batches in memory. What lies below cold answers as if from the bucket.
 type fakePartition struct {
-	mu          sync.Mutex
-	batches     []record.Batch
-	start, end  kafka.Offset
-	high        kafka.Offset
-	held        bool
-	mustFlush   bool
-	cold        kafka.Offset
-	coldGate    chan struct{} // cold reads wait for it
-	waiters     []func()
-	subscribers map[int]func()
-	nextSub     int
-	failWith    error
-	reading     int // fetched and not released
+	mu         sync.Mutex
+	batches    []record.Batch
+	start, end kafka.Offset
+	high       kafka.Offset
+	held       bool
+	mustFlush  bool
+	cold       kafka.Offset
+	coldGate   chan struct{} // cold reads wait for it
+	// releaseOnRead makes all cold at the next read; empty gives no records.
+	releaseOnRead, empty bool
+	waiters              []func()
+	subscribers          map[int]func()
+	nextSub              int
+	failWith             error
+	reading              int // fetched and not released
 }
 
 func (p *fakePartition) Append(b []byte, o AppendOptions) (Appended, error) {
@@ -294,7 +296,19 @@ func (p *fakePartition) BytesBetween(from, until kafka.Offset, limit int) int {
 }
 
 func (p *fakePartition) Fetch(ctx context.Context, r FetchRange) (FetchData, error) {
-	if p.coldGate != nil && r.From < p.cold {
+	p.mu.Lock()
+	if p.releaseOnRead {
+		p.cold, p.releaseOnRead = p.end, false
+	}
+	cold, empty := r.From < p.cold, p.empty
+	p.mu.Unlock()
+	switch {
+	case r.HotOnly && cold:
+		return FetchData{}, ErrCold
+	case empty:
+		return FetchData{}, nil
+	}
+	if p.coldGate != nil && cold {
 		select {
 		case <-p.coldGate:
 		case <-ctx.Done():

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -76,23 +77,6 @@ func TestFetchErrors(t *testing.T) {
 	q := fetchRequest(&Topic{ID: kafka.TopicID{8}}, 0, 0)
 	if p := ask[*kmsg.FetchResponse](c, q, 13).Topics[0].Partitions[0]; p.ErrorCode != 100 {
 		t.Errorf("unknown id: %s", errorName(p.ErrorCode))
-	}
-}
-
-func TestFetchSessionsRefused(t *testing.T) {
-	f := newFake()
-	topic := f.create(t, "t", 1)
-	c := dial(t, serveFake(t, f))
-	for _, x := range []struct {
-		id, epoch int32
-		want      code
-	}{{0, 0, 0}, {0, -1, 0}, {5, -1, 0}, {5, 1, codeNoSession}, {0, 1, codeNoSession}} {
-		q := fetchRequest(topic, 0, 0)
-		q.SessionID, q.SessionEpoch = x.id, x.epoch
-		r := ask[*kmsg.FetchResponse](c, q, 12)
-		if r.ErrorCode != x.want || r.SessionID != 0 {
-			t.Errorf("session %d epoch %d: %s, id %d", x.id, x.epoch, errorName(r.ErrorCode), r.SessionID)
-		}
 	}
 }
 
@@ -225,4 +209,79 @@ func TestFetchEndsWithTheServer(t *testing.T) {
 	}
 	c.receive(q, id)
 	c.expectClosed()
+}
+
+// TestFetchDiverging: a client whose last record is of another history is told where it ends, and one
+// whose epoch is not known that its offset is out of range (KIP-595).
+func TestFetchDiverging(t *testing.T) {
+	f := newFake()
+	topic := f.create(t, "t", 1)
+	fill(t, f.partition("t"), 2, 10)
+	c := dial(t, serveFake(t, f))
+	for _, x := range []struct {
+		offset    int64
+		last      int32
+		code      code
+		diverging string
+		records   bool
+	}{
+		{1, 3, codeNone, "-1 -1", true},
+		{5, 3, codeNone, "3 2", false},
+		{1, 4, codeNone, "3 2", false},
+		{1, 2, codeOffsetRange, "-1 -1", false},
+		{-1, 4, codeOffsetRange, "-1 -1", false},
+	} {
+		q := fetchRequest(topic, 0, x.offset)
+		q.MaxWaitMillis = 60_000
+		q.Topics[0].Partitions[0].LastFetchedEpoch = x.last
+		p := ask[*kmsg.FetchResponse](c, q, 12).Topics[0].Partitions[0]
+		got := fmt.Sprint(p.DivergingEpoch.Epoch, " ", p.DivergingEpoch.EndOffset)
+		if p.ErrorCode != x.code || got != x.diverging || (len(p.RecordBatches) > 0) != x.records {
+			t.Errorf("%+v: %s, %s, %d bytes", x, errorName(p.ErrorCode), got, len(p.RecordBatches))
+		}
+	}
+}
+
+// TestFetchReleasedMeanwhile: a partition that was released between the plan and the read was read
+// from the bucket on the connection's own goroutine, so that nothing behind it was handled.
+func TestFetchReleasedMeanwhile(t *testing.T) {
+	f := newFake()
+	topic := f.create(t, "t", 1)
+	c, p := dial(t, serveFake(t, f)), f.partition("t")
+	fill(t, p, 2, 10)
+	p.coldGate = make(chan struct{})
+	p.releaseOnRead = true
+	q := fetchRequest(topic, 0, 0)
+	id := c.send(q, 11)
+	w := produceRequest(topic, 0, 1, batchOf(t, now(), "v"))
+	behind := c.send(w, 9)
+	waitFor(t, func() bool { return p.Offsets().LogEnd == 3 })
+	close(p.coldGate)
+	r := c.receive(q, id).(*kmsg.FetchResponse)
+	if len(r.Topics[0].Partitions[0].RecordBatches) == 0 {
+		t.Error("no cold records")
+	}
+	c.receive(w, behind)
+}
+
+// TestFetchOneBatchOfTheNext: where the first partition gives nothing after all, the next one may give
+// a batch larger than the bounds, so that one of them goes on.
+func TestFetchOneBatchOfTheNext(t *testing.T) {
+	f := newFake()
+	topic := f.create(t, "t", 2)
+	fill(t, f.at("t", 0), 1, 10)
+	fill(t, f.at("t", 1), 1, 1000)
+	f.at("t", 0).empty = true
+	c := dial(t, serveFake(t, f))
+	q := fetchRequest(topic, 0, 0)
+	second := q.Topics[0].Partitions[0]
+	second.Partition = 1
+	q.Topics[0].Partitions = append(q.Topics[0].Partitions, second)
+	for i := range q.Topics[0].Partitions {
+		q.Topics[0].Partitions[i].PartitionMaxBytes = 10
+	}
+	r := ask[*kmsg.FetchResponse](c, q, 11).Topics[0].Partitions
+	if len(r[0].RecordBatches) != 0 || len(r[1].RecordBatches) == 0 {
+		t.Errorf("%d and %d bytes", len(r[0].RecordBatches), len(r[1].RecordBatches))
+	}
 }

@@ -22,6 +22,7 @@ type Handler struct {
 	metrics     *Metrics
 	fetchBudget *semaphore.Weighted // bytes of fetch answers (V10)
 	produces    sync.Pool           // of *produce
+	sessions    *fetchSessions
 	appendLog   limiter
 	fetchLog    limiter
 	endpoints   []endpoint
@@ -35,6 +36,10 @@ type Config struct {
 	// FetchBytesMax bounds the bytes of all fetch answers that are read but not written yet, over
 	// all connections. Unit bytes, default 256 MiB, at least 1 MiB.
 	FetchBytesMax int64
+	// FetchSessionPartitionsMax bounds the partitions of all incremental fetch sessions: beyond it
+	// clients get no session and send whole requests. About 300 bytes of memory each. Default
+	// 500,000, at least 1.
+	FetchSessionPartitionsMax int
 	// ColdWaitMax is how long a fetch may wait for the bucket before it is answered with what
 	// there is. Default 10 s, at least 100 ms.
 	ColdWaitMax time.Duration
@@ -46,7 +51,8 @@ type Config struct {
 // DefaultConfig gives the documented defaults.
 func DefaultConfig() Config {
 	return Config{
-		FetchBytesMax: 256 << 20, ColdWaitMax: 10 * time.Second, AdminWaitMax: 30 * time.Second,
+		FetchBytesMax: 256 << 20, FetchSessionPartitionsMax: 500_000,
+		ColdWaitMax: 10 * time.Second, AdminWaitMax: 30 * time.Second,
 	}
 }
 
@@ -55,6 +61,9 @@ func (c Config) Validate() error {
 	switch {
 	case c.FetchBytesMax < 1<<20:
 		return fmt.Errorf("api config: FetchBytesMax is %d, must be at least 1 MiB", c.FetchBytesMax)
+	case c.FetchSessionPartitionsMax < 1:
+		return fmt.Errorf("api config: FetchSessionPartitionsMax is %d, must be at least 1",
+			c.FetchSessionPartitionsMax)
 	case c.ColdWaitMax < 100*time.Millisecond:
 		return fmt.Errorf("api config: ColdWaitMax is %s, must be at least 100ms", c.ColdWaitMax)
 	case c.AdminWaitMax < time.Second:
@@ -73,6 +82,7 @@ func New(b Backend, cfg Config, log *slog.Logger, reg prometheus.Registerer) (*H
 		fetchBudget: semaphore.NewWeighted(cfg.FetchBytesMax),
 		endpoints:   allEndpoints(), byKey: make(map[int16]*endpoint),
 	}
+	h.sessions = newFetchSessions(cfg.FetchSessionPartitionsMax, h.metrics)
 	for i := range h.endpoints {
 		h.byKey[h.endpoints[i].key] = &h.endpoints[i]
 	}

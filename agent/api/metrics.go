@@ -14,6 +14,10 @@ type Metrics struct {
 	producedBatches prometheus.Counter
 	fetchedBytes    prometheus.Counter
 	errors          *prometheus.CounterVec
+
+	sessions          prometheus.Gauge
+	sessionPartitions prometheus.Gauge
+	sessionEvictions  prometheus.Counter
 }
 
 // NewMetrics registers the handlers' metrics; reg may be nil.
@@ -33,6 +37,16 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "varve_api_partition_errors_total",
 			Help: "Partitions answered with an error in produce and fetch, by API and error.",
 		}, []string{"api", "error"}),
+		sessions: f.NewGauge(prometheus.GaugeOpts{
+			Name: "varve_api_fetch_sessions", Help: "Incremental fetch sessions (KIP-227).",
+		}),
+		sessionPartitions: f.NewGauge(prometheus.GaugeOpts{
+			Name: "varve_api_fetch_session_partitions", Help: "Partitions of all fetch sessions.",
+		}),
+		sessionEvictions: f.NewCounter(prometheus.CounterOpts{
+			Name: "varve_api_fetch_session_evictions_total",
+			Help: "Fetch sessions that made room for others.",
+		}),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/varve-log/varve/agent/api"
+	"github.com/varve-log/varve/agent/hotlog"
 	"github.com/varve-log/varve/agent/readpath"
 	"github.com/varve-log/varve/kafka"
 	"github.com/varve-log/varve/segment"
@@ -20,7 +21,7 @@ func (p *Partition) source() readpath.Source {
 // Fetch reads whole batches from the one that contains r.From; see api.Partition.
 func (p *Partition) Fetch(ctx context.Context, r api.FetchRange) (api.FetchData, error) {
 	src := p.source()
-	if p.reads.IsCold(src, r.From) {
+	if p.reads.IsCold(src, r.From) && !r.HotOnly {
 		if err := p.loadArchive(ctx); err != nil {
 			return api.FetchData{}, meaning(err)
 		}
@@ -29,9 +30,19 @@ func (p *Partition) Fetch(ctx context.Context, r api.FetchRange) (api.FetchData,
 		return api.FetchData{}, fmt.Errorf("%w: offset %d, the log starts at %d",
 			api.ErrOffsetOutOfRange, r.From, start)
 	}
-	data, err := p.reads.Fetch(ctx, src, readpath.Request{
+	req := readpath.Request{
 		From: r.From, Until: r.Until, BytesMax: r.BytesMax, MinOne: r.MinOne,
-	})
+	}
+	var data readpath.Data
+	var err error
+	if r.HotOnly {
+		data, err = p.reads.FetchHot(src, req)
+	} else {
+		data, err = p.reads.Fetch(ctx, src, req)
+	}
+	if errors.Is(err, hotlog.ErrBelowLocalStart) {
+		return api.FetchData{}, fmt.Errorf("%w: offset %d", api.ErrCold, r.From)
+	}
 	if err != nil {
 		return api.FetchData{}, meaning(err)
 	}

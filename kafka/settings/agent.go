@@ -16,6 +16,7 @@ type Agent struct {
 	MaxConnectionsPerIP      int           // max.connections.per.ip
 	TopicPartitionsMax       int32         // varve.topic.partitions.max
 	ProducerIDExpiration     time.Duration // producer.id.expiration.ms
+	FetchSessionSlots        int           // max.incremental.fetch.session.cache.slots
 	PartitionsPerRequest     int           // max.request.partition.size.limit
 	OffsetsTopic             InternalTopic // offsets.topic.*
 	TransactionTopic         InternalTopic // transaction.state.log.*
@@ -69,6 +70,7 @@ func AgentFromConfigs(configs ...map[string]string) (*Agent, error) {
 		OffsetsTopic:             v.internalTopic("offsets.topic."),
 		TransactionTopic:         v.internalTopic("transaction.state.log."),
 		TransactionTopicMinISR:   int(v.long("transaction.state.log.min.isr")),
+		FetchSessionSlots:        int(v.long("max.incremental.fetch.session.cache.slots")),
 		PartitionsPerRequest:     int(v.long("max.request.partition.size.limit")),
 		TopicDefaults:            topicDefaults(all),
 	}

@@ -51,6 +51,11 @@ var ownAgentSettings = []*Setting{
 		check: atLeast(1),
 	},
 	{
+		Name: "max.incremental.fetch.session.cache.slots", Type: Int, Default: "1000", ReadOnly: true,
+		Doc:   "Bound on incremental fetch sessions; a client without one sends whole requests.",
+		check: atLeast(0),
+	},
+	{
 		Name: "max.request.partition.size.limit", Type: Int, Default: "2000", ReadOnly: true,
 		Doc:   "Bound on the partitions of one answer to DescribeTopicPartitions.",
 		check: atLeast(1),
