@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/varve-log/varve/agent/api"
 	"github.com/varve-log/varve/agent/coordinate"
 	"github.com/varve-log/varve/agent/coordinator"
 	"github.com/varve-log/varve/agent/group"
@@ -39,6 +40,32 @@ func (t groupTopics) TopicID(name string) (kafka.TopicID, bool) {
 		return kafka.TopicID{}, false
 	}
 	return topic.ID, true
+}
+
+// Image implements group.Topics.
+func (t groupTopics) Image() group.Image { return topicsImage{t.a.topology.Load()} }
+
+// topicsImage is a topology as groups see it. It implements group.Image.
+type topicsImage struct{ t *topology }
+
+func (i topicsImage) Version() int64 { return i.t.state.Changed }
+
+func (i topicsImage) ByName(name string) (group.Topic, bool) { return groupTopic(i.t.byName[name]) }
+
+func (i topicsImage) ByID(id kafka.TopicID) (group.Topic, bool) { return groupTopic(i.t.byID[id]) }
+
+func (i topicsImage) Each(f func(group.Topic)) {
+	for _, topic := range i.t.sorted {
+		each, _ := groupTopic(topic)
+		f(each)
+	}
+}
+
+func groupTopic(t *api.Topic) (group.Topic, bool) {
+	if t == nil {
+		return group.Topic{}, false
+	}
+	return group.Topic{Name: t.Name, ID: t.ID, Partitions: int32(len(t.Partitions))}, true
 }
 
 // askGroup runs a transition of the group's coordinator, if that is this agent, and waits for its reply.

@@ -34,6 +34,8 @@ type Config struct {
 	OffsetsRetention time.Duration
 	// OffsetsRetentionCheck is the time between two looks for expired offsets. Default 10 min, positive.
 	OffsetsRetentionCheck time.Duration
+	// Consumer is what concerns groups of the consumer protocol only.
+	Consumer ConsumerConfig
 }
 
 // DefaultConfig gives Kafka's defaults.
@@ -45,6 +47,7 @@ func DefaultConfig() Config {
 		BatchBytesMax:     1 << 20,
 		OffsetMetadataMax: 4096,
 		OffsetsRetention:  7 * 24 * time.Hour, OffsetsRetentionCheck: 10 * time.Minute,
+		Consumer: DefaultConsumerConfig(),
 	}
 }
 
@@ -69,5 +72,5 @@ func (c Config) Validate() error {
 			return fmt.Errorf("group config: %s is out of bounds", f.name)
 		}
 	}
-	return nil
+	return c.Consumer.Validate()
 }

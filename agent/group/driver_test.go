@@ -17,7 +17,7 @@ import (
 type driver struct {
 	t       testing.TB
 	cfg     Config
-	topics  fixedTopics
+	topics  *fixedTopics
 	ids     int
 	m       *Machine
 	now     time.Time
@@ -34,17 +34,20 @@ type entryOfLog struct {
 	marker *coordinator.Marker
 }
 
-type fixedTopics map[string]kafka.TopicID
+// fixedTopics are the topics that exist until a test puts others in their place.
+type fixedTopics struct{ image Image }
 
-func (f fixedTopics) TopicID(name string) (kafka.TopicID, bool) {
-	id, ok := f[name]
-	return id, ok
+func (f *fixedTopics) Image() Image { return f.image }
+
+func (f *fixedTopics) TopicID(name string) (kafka.TopicID, bool) {
+	topic, ok := f.image.ByName(name)
+	return topic.ID, ok
 }
 
 func newDriver(t testing.TB, cfg Config) *driver {
 	d := &driver{
 		t: t, cfg: cfg, now: time.UnixMilli(1_000_000).UTC(),
-		waiting: make(map[coordinator.Token]string), topics: make(fixedTopics),
+		waiting: make(map[coordinator.Token]string), topics: &fixedTopics{NewImage(0)},
 	}
 	d.m = d.machine()
 	d.m.Loaded(d.now)
@@ -144,6 +147,11 @@ func (d *driver) check() {
 				d.t.Fatalf("group %q: %v", id, err)
 			}
 		}
+		if g, ok := e.group.(*consumerGroup); ok {
+			if err := checkConsumer(g); err != nil {
+				d.t.Fatalf("group %q: %v", id, err)
+			}
+		}
 	}
 }
 
@@ -204,6 +212,9 @@ func showState(m *Machine) string {
 					mem.metadata(g.protocolName), mem.assignment)
 			}
 		}
+		if g, ok := e.group.(*consumerGroup); ok {
+			b.WriteString(showConsumer(g))
+		}
 		b.WriteString(showOffsets(m, e))
 	}
 	return b.String()
@@ -234,9 +245,12 @@ func showText(s *string) string {
 }
 
 func showRecord(s coordinator.Stored) string {
-	m := New(DefaultConfig(), fixedTopics{}, nil)
+	m := New(DefaultConfig(), &fixedTopics{NewImage(0)}, nil)
 	if err := m.Replay(s); err != nil {
 		return err.Error()
+	}
+	if version := s.Key[1]; version > 2 {
+		return showConsumerRecord(s)
 	}
 	if s.Value == nil {
 		name, rest, _ := takeString(s.Key[2:])
@@ -271,6 +285,8 @@ func showReply(r coordinator.Reply) string {
 			out = append(out, fmt.Sprintf("%s/%s %s", l.MemberID, showText(l.InstanceID), showErr(l.Err)))
 		}
 		return strings.Join(out, ", ")
+	case ConsumerHeartbeatResponse, ConsumerDescribed:
+		return showConsumerReply(v)
 	}
 	return showOffsetReply(r)
 }

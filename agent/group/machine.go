@@ -12,6 +12,7 @@ type Machine struct {
 	cfg    Config
 	topics Topics
 	newID  func() string // a random UUID
+	hashes topicHashes
 
 	groups  map[string]*entry
 	pending map[kafka.ProducerID]*pendingOffsets
@@ -30,6 +31,8 @@ var _ coordinator.Machine = (*Machine)(nil)
 type Topics interface {
 	// TopicID gives the id of the topic of a name.
 	TopicID(name string) (kafka.TopicID, bool)
+	// Image is all topics as they are now.
+	Image() Image
 }
 
 // turn is one transition: when it runs and what it asks for.
@@ -42,7 +45,7 @@ type turn struct {
 // member ids. The config is valid.
 func New(cfg Config, topics Topics, newID func() string) *Machine {
 	m := &Machine{
-		cfg: cfg, topics: topics, newID: newID,
+		cfg: cfg, topics: topics, newID: newID, hashes: topicHashes{},
 		groups: make(map[string]*entry), pending: make(map[kafka.ProducerID]*pendingOffsets),
 	}
 	m.cleaner.fire = m.clean

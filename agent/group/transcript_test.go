@@ -28,6 +28,9 @@ func TestTranscripts(t *testing.T) {
 			d.out.Reset()
 			run, ok := commands[c.Cmd]
 			if !ok {
+				run, ok = consumerCommands[c.Cmd]
+			}
+			if !ok {
 				t.Fatalf("%s: no command %q", c.Pos, c.Cmd)
 			}
 			run(d, args{t, c})
@@ -65,6 +68,9 @@ func testConfig(t *testing.T, c *datadriven.TestData) Config {
 	cfg.OffsetMetadataMax = a.number("metadata", cfg.OffsetMetadataMax)
 	cfg.InitialRebalanceDelay = a.duration("delay", cfg.InitialRebalanceDelay)
 	cfg.OffsetsRetention = a.duration("retention", cfg.OffsetsRetention)
+	cfg.Consumer.MembersMax = a.number("consumers", cfg.Consumer.MembersMax)
+	cfg.Consumer.AssignmentInterval = a.duration("interval", 0)
+	cfg.Consumer.Migration = Migration(a.text("migration", string(cfg.Consumer.Migration)))
 	return cfg
 }
 
@@ -210,7 +216,7 @@ var commands = map[string]func(d *driver, a args){
 		for _, s := range strings.Split(a.text("assign", ""), ",") {
 			if id, what, ok := strings.Cut(s, ":"); ok {
 				n, _ := strconv.Atoi(strings.TrimPrefix(what, "@")) // @n: n bytes
-			q.Assignments[id] = append([]byte(what), make([]byte, n)...)
+				q.Assignments[id] = append([]byte(what), make([]byte, n)...)
 			}
 		}
 		d.ask(a.who(), func(now time.Time, to coordinator.Token) coordinator.Effects {
