@@ -5,7 +5,6 @@ import (
 
 	"github.com/varve-log/varve/agent/api"
 	"github.com/varve-log/varve/agent/coordinator"
-	"github.com/varve-log/varve/agent/group"
 	"github.com/varve-log/varve/agent/partition"
 )
 
@@ -19,7 +18,7 @@ type shards interface {
 // openCoordinators makes the coordinators, which lead nothing until partitions are opened.
 func (a *Agent) openCoordinators(context.Context) error {
 	var err error
-	if a.groups, err = a.newGroups(group.DefaultConfig()); err != nil {
+	if a.groups, err = a.newGroups(); err != nil {
 		return err
 	}
 	a.coordinators = map[string]shards{coordinator.OffsetsTopic: a.groups}

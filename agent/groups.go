@@ -11,10 +11,16 @@ import (
 	"github.com/varve-log/varve/agent/group"
 	"github.com/varve-log/varve/catalog"
 	"github.com/varve-log/varve/kafka"
+	"github.com/varve-log/varve/kafka/settings"
 )
 
 // newGroups makes the group coordinators.
-func (a *Agent) newGroups(cfg group.Config) (*coordinate.Shards[*group.Machine], error) {
+func (a *Agent) newGroups() (*coordinate.Shards[*group.Machine], error) {
+	s, err := settings.AgentFromConfigs(a.cfg.Settings)
+	if err != nil {
+		return nil, err
+	}
+	cfg := groupConfig(&s.Groups)
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -25,6 +31,16 @@ func (a *Agent) newGroups(cfg group.Config) (*coordinate.Shards[*group.Machine],
 			return group.New(cfg, groupTopics{a}, newMemberID)
 		},
 	}), nil
+}
+
+// groupConfig is what an agent's settings say of groups.
+func groupConfig(s *settings.Groups) group.Config {
+	cfg := group.DefaultConfig()
+	cfg.SessionTimeoutMin, cfg.SessionTimeoutMax = s.SessionTimeoutMin, s.SessionTimeoutMax
+	cfg.InitialRebalanceDelay, cfg.MembersMax = s.InitialRebalanceDelay, s.MembersMax
+	cfg.OffsetMetadataMax = s.OffsetMetadataMax
+	cfg.OffsetsRetention, cfg.OffsetsRetentionCheck = s.OffsetsRetention, s.OffsetsRetentionCheck
+	return cfg
 }
 
 // newMemberID is a random UUID in Kafka's text form.
@@ -68,17 +84,23 @@ func groupTopic(t *api.Topic) (group.Topic, bool) {
 	return group.Topic{Name: t.Name, ID: t.ID, Partitions: int32(len(t.Partitions))}, true
 }
 
-// askGroup runs a transition of the group's coordinator, if that is this agent, and waits for its reply.
+// askGroup is Agent.askGroup for replies of a type.
 func askGroup[T any](
 	ctx context.Context, a *Agent, id string,
 	do func(m *group.Machine, now time.Time, to coordinator.Token) coordinator.Effects,
 ) (T, error) {
+	return coordinate.Answer[T](a.askGroup(ctx, id, do))
+}
+
+// askGroup runs a transition of the group's coordinator, if that is this agent, and waits for its reply.
+func (a *Agent) askGroup(
+	ctx context.Context, id string,
+	do func(m *group.Machine, now time.Time, to coordinator.Token) coordinator.Effects,
+) (any, error) {
 	topic, ok := a.Topic(coordinator.OffsetsTopic)
 	if !ok { // nobody asked for a coordinator yet
-		var none T
-		return none, fmt.Errorf("%w: there is no %s",
+		return nil, fmt.Errorf("%w: there is no %s",
 			coordinator.ErrNotCoordinator, coordinator.OffsetsTopic)
 	}
-	p := coordinator.PartitionFor(id, int32(len(topic.Partitions)))
-	return coordinate.Answer[T](a.groups.Ask(ctx, p, do))
+	return a.groups.Ask(ctx, coordinator.PartitionFor(id, int32(len(topic.Partitions))), do)
 }

@@ -54,6 +54,7 @@ func (a *Agent) follow(ctx context.Context, state *cluster.State) error {
 	a.applySettings(next, before)
 	a.resignCoordinators(gone)
 	a.leadCoordinators(opened)
+	a.forgetTopics(next, before)
 	a.closeAll(ctx, gone, state)
 	if len(opened) > 0 {
 		a.workers.Go(func() error {

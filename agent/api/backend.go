@@ -15,6 +15,7 @@ type Backend interface {
 	Configs
 	ProducerIDs
 	Disks
+	Groups
 }
 
 // Cluster tells who is there.

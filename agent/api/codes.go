@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/varve-log/varve/agent/coordinator"
+	"github.com/varve-log/varve/agent/group"
 	"github.com/varve-log/varve/kafka/settings"
 )
 
@@ -87,6 +88,21 @@ var codes = []struct {
 	{ErrDuplicateSequence, kerr.DuplicateSequenceNumber.Code},
 	{ErrInvalidProducerEpoch, kerr.InvalidProducerEpoch.Code},
 	{ErrUnknownProducerID, kerr.UnknownProducerID.Code},
+
+	{group.ErrInvalidGroupID, kerr.InvalidGroupID.Code},
+	{group.ErrGroupIDNotFound, kerr.GroupIDNotFound.Code},
+	{group.ErrGroupNotEmpty, kerr.NonEmptyGroup.Code},
+	{group.ErrGroupMaxSize, kerr.GroupMaxSizeReached.Code},
+	{group.ErrUnknownMember, kerr.UnknownMemberID.Code},
+	{group.ErrFencedInstance, kerr.FencedInstanceID.Code},
+	{group.ErrIllegalGeneration, kerr.IllegalGeneration.Code},
+	{group.ErrStaleMemberEpoch, kerr.StaleMemberEpoch.Code},
+	{group.ErrInconsistentProtocol, kerr.InconsistentGroupProtocol.Code},
+	{group.ErrInvalidSessionTimeout, kerr.InvalidSessionTimeout.Code},
+	{group.ErrRebalancing, kerr.RebalanceInProgress.Code},
+	{group.ErrSubscribedToTopic, kerr.GroupSubscribedToTopic.Code},
+	{group.ErrMetadataTooLarge, kerr.OffsetMetadataTooLarge.Code},
+	{group.ErrUnstableOffset, kerr.UnstableOffsetCommit.Code},
 
 	{coordinator.ErrNotCoordinator, kerr.NotCoordinator.Code},
 	{coordinator.ErrLoading, kerr.CoordinatorLoadInProgress.Code},

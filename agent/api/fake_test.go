@@ -15,6 +15,7 @@ import (
 
 // fake is a Backend in memory.
 type fake struct {
+	*fakeGroups
 	mu       sync.Mutex
 	agent    *settings.Agent
 	agents   []Agent
@@ -34,7 +35,8 @@ var (
 
 func newFake() *fake {
 	return &fake{
-		agent: settings.DefaultAgent(), agents: []Agent{{ID: 1, Host: "127.0.0.1", Port: 9092}},
+		fakeGroups: newFakeGroups(),
+		agent:      settings.DefaultAgent(), agents: []Agent{{ID: 1, Host: "127.0.0.1", Port: 9092}},
 		byName: make(map[string]*Topic), byID: make(map[kafka.TopicID]*Topic),
 		parts: make(map[kafka.TopicPartition]*fakePartition), producer: 4000,
 	}

@@ -105,13 +105,22 @@ func allEndpoints() []endpoint {
 		{key: 1, min: 4, max: 18, handle: (*Handler).fetch, inline: true},
 		{key: 2, min: 1, max: 11, handle: serve((*Handler).listOffsets)},
 		{key: 3, min: 0, max: 13, handle: serve((*Handler).metadata)},
+		{key: 8, min: 2, max: 10, handle: serve((*Handler).offsetCommit)},
+		{key: 9, min: 1, max: 10, handle: serve((*Handler).offsetFetch)},
 		{key: 10, min: 0, max: 6, handle: serve((*Handler).findCoordinator)},
+		{key: 11, min: 0, max: 9, handle: serveFrom((*Handler).joinGroup)},
+		{key: 12, min: 0, max: 4, handle: serve((*Handler).heartbeat)},
+		{key: 13, min: 0, max: 5, handle: serve((*Handler).leaveGroup)},
+		{key: 14, min: 0, max: 5, handle: serve((*Handler).syncGroup)},
+		{key: 15, min: 0, max: 6, handle: serve((*Handler).describeGroups)},
+		{key: 16, min: 0, max: 5, handle: serve((*Handler).listGroups), inline: true},
 		{key: 18, min: 0, max: 4, handle: (*Handler).apiVersions, inline: true},
 		{key: 19, min: 2, max: 7, handle: serve((*Handler).createTopics)},
 		{key: 20, min: 1, max: 6, handle: serve((*Handler).deleteTopics)},
 		{key: 21, min: 0, max: 2, handle: serve((*Handler).deleteRecords)},
 		{key: 22, min: 0, max: 5, handle: serve((*Handler).initProducerID)},
 		{key: 23, min: 2, max: 4, handle: serve((*Handler).offsetForLeaderEpoch)},
+		{key: 28, min: 0, max: 5, handle: serve((*Handler).txnOffsetCommit)},
 		{key: 29, min: 1, max: 3, handle: serve((*Handler).describeACLs), inline: true},
 		{key: 30, min: 1, max: 3, handle: serve((*Handler).createACLs), inline: true},
 		{key: 31, min: 1, max: 3, handle: serve((*Handler).deleteACLs), inline: true},
@@ -120,10 +129,12 @@ func allEndpoints() []endpoint {
 		{key: 34, min: 1, max: 2, handle: serve((*Handler).alterReplicaLogDirs), inline: true},
 		{key: 35, min: 1, max: 5, handle: serve((*Handler).describeLogDirs), inline: true},
 		{key: 37, min: 0, max: 3, handle: serve((*Handler).createPartitions)},
+		{key: 42, min: 0, max: 2, handle: serve((*Handler).deleteGroups)},
 		{key: 43, min: 0, max: 2, handle: serve((*Handler).electLeaders), inline: true},
 		{key: 44, min: 0, max: 1, handle: serve((*Handler).incrementalAlterConfigs)},
 		{key: 45, min: 0, max: 1, handle: serve((*Handler).alterPartitionReassignments), inline: true},
 		{key: 46, min: 0, max: 0, handle: serve((*Handler).listPartitionReassignments), inline: true},
+		{key: 47, min: 0, max: 0, handle: serve((*Handler).offsetDelete)},
 		{key: 57, min: 0, max: 2, handle: serve((*Handler).updateFeatures), inline: true},
 		{key: 60, min: 0, max: 2, handle: serve((*Handler).describeCluster), inline: true},
 		{key: 74, min: 0, max: 1, handle: serve((*Handler).listConfigResources), inline: true},
@@ -190,6 +201,21 @@ func serve[Q, S any, PQ interface {
 }](
 	answer func(h *Handler, ctx context.Context, version int16, q PQ) PS,
 ) func(*Handler, context.Context, *broker.Request) error {
+	return serveFrom(func(h *Handler, ctx context.Context, r *broker.Request, q PQ) PS {
+		return answer(h, ctx, r.Version, q)
+	})
+}
+
+// serveFrom is serve for answers that depend on the client, too. The request's body must not be used.
+func serveFrom[Q, S any, PQ interface {
+	message[Q]
+	ReadFrom(src []byte) error
+}, PS interface {
+	message[S]
+	AppendTo(dst []byte) []byte
+}](
+	answer func(h *Handler, ctx context.Context, r *broker.Request, q PQ) PS,
+) func(*Handler, context.Context, *broker.Request) error {
 	return func(h *Handler, ctx context.Context, r *broker.Request) error {
 		q := PQ(new(Q))
 		q.SetVersion(r.Version)
@@ -197,7 +223,7 @@ func serve[Q, S any, PQ interface {
 			return err
 		}
 		r.FreeBody()
-		s := answer(h, ctx, r.Version, q)
+		s := answer(h, ctx, r, q)
 		s.SetVersion(r.Version)
 		r.Respond(s.AppendTo(r.Begin()))
 		return nil

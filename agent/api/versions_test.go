@@ -29,7 +29,7 @@ func probes(topic *Topic, batch []byte) map[int16]probe {
 	all := make(map[int16]probe)
 	for _, some := range []map[int16]probe{
 		recordProbes(topic, batch), clusterProbes(topic), topicProbes(topic), configProbes(topic),
-		replicaProbes(topic), aclProbes(),
+		replicaProbes(topic), aclProbes(), memberProbes(), offsetProbes(topic), groupProbes(topic),
 	} {
 		maps.Copy(all, some)
 	}

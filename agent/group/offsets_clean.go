@@ -16,19 +16,15 @@ const (
 
 // sweep is one walk over the groups: for offsets that have expired, or whose topic is gone.
 type sweep struct {
-	left    []string // group ids, in order
-	deleted map[string]DeletedTopic
-	to      coordinator.Token // who waits for the end, if deleted is not nil
-	removed int
+	left    []string                // group ids, in order
+	deleted map[string]DeletedTopic // nil: what has expired
 }
 
-// TopicsDeleted deletes the offsets of topics that are gone, in steps of a bounded size. The reply, once
-// all are, is the number of offsets.
-func (m *Machine) TopicsDeleted(
-	now time.Time, to coordinator.Token, topics []DeletedTopic,
-) coordinator.Effects {
+// TopicsDeleted deletes the offsets of topics that are gone, in steps of a bounded size: the first at
+// once, the others by Tick.
+func (m *Machine) TopicsDeleted(now time.Time, topics []DeletedTopic) coordinator.Effects {
 	t := &turn{now: now}
-	s := &sweep{left: m.ids(), to: to, deleted: make(map[string]DeletedTopic, len(topics))}
+	s := &sweep{left: m.ids(), deleted: make(map[string]DeletedTopic, len(topics))}
 	for _, topic := range topics {
 		s.deleted[topic.Name] = topic
 	}
@@ -50,9 +46,6 @@ func (m *Machine) clean(t *turn) {
 	for len(m.sweeps) > 0 && len(t.Records) < cleanRecordsMax && looked < cleanGroupsMax {
 		s := m.sweeps[0]
 		if len(s.left) == 0 {
-			if s.deleted != nil {
-				t.Answer(s.to, s.removed)
-			}
 			m.sweeps = m.sweeps[1:]
 			continue
 		}
@@ -85,7 +78,6 @@ func (m *Machine) cleanGroup(t *turn, s *sweep, e *entry) bool {
 			return false
 		}
 		m.deleteOffset(t, e, at)
-		s.removed++
 	}
 	// What has neither members nor offsets is not kept.
 	if s.deleted == nil && !kept && e.group != nil && e.group.empty() {

@@ -290,9 +290,7 @@ var commands = map[string]func(d *driver, a args){
 		for _, topic := range a.topics() {
 			gone = append(gone, DeletedTopic{Name: topic.Topic, ID: topic.ID})
 		}
-		d.ask(a.who(), func(now time.Time, to coordinator.Token) coordinator.Effects {
-			return d.m.TopicsDeleted(now, to, gone)
-		})
+		d.take(d.m.TopicsDeleted(d.now, gone))
 	},
 	"describe": func(d *driver, a args) {
 		d.ask(a.who(), func(now time.Time, to coordinator.Token) coordinator.Effects {

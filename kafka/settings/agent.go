@@ -19,6 +19,7 @@ type Agent struct {
 	FetchSessionSlots        int           // max.incremental.fetch.session.cache.slots
 	PartitionsPerRequest     int           // max.request.partition.size.limit
 	OffsetsTopic             InternalTopic // offsets.topic.*
+	Groups                   Groups        // group.*, offset.* and offsets.*
 	TransactionTopic         InternalTopic // transaction.state.log.*
 	TransactionTopicMinISR   int           // transaction.state.log.min.isr
 	// TopicDefaults are explicit agent settings by the name of the topic setting that they are the
@@ -68,6 +69,7 @@ func AgentFromConfigs(configs ...map[string]string) (*Agent, error) {
 		TopicPartitionsMax:       int32(v.long("varve.topic.partitions.max")),
 		ProducerIDExpiration:     v.millis("producer.id.expiration.ms"),
 		OffsetsTopic:             v.internalTopic("offsets.topic."),
+		Groups:                   v.groups(),
 		TransactionTopic:         v.internalTopic("transaction.state.log."),
 		TransactionTopicMinISR:   int(v.long("transaction.state.log.min.isr")),
 		FetchSessionSlots:        int(v.long("max.incremental.fetch.session.cache.slots")),

@@ -1,9 +1,12 @@
 package settings
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // ownAgentSettings is the table of agent settings that are not the default of a topic setting.
-var ownAgentSettings = []*Setting{
+var ownAgentSettings = sorted(append([]*Setting{
 	{
 		Name: "auto.create.topics.enable", Type: Boolean, Default: "true", ReadOnly: true,
 		Doc: "Create a topic when a client asks for the metadata of one that does not exist.",
@@ -120,7 +123,7 @@ var ownAgentSettings = []*Setting{
 		Doc:   "Partitions that one request may create, and that one topic may have.",
 		check: atLeast(1),
 	},
-}
+}, groupAgentSettings...))
 
 var (
 	agentSettings = buildAgentSettings()
@@ -143,12 +146,12 @@ func buildAgentSettings() []*Setting {
 		}
 		table = append(table, &a)
 	}
-	slices.SortFunc(table, func(a, b *Setting) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
+	return sorted(table)
+}
+
+// sorted orders a table by name.
+func sorted(table []*Setting) []*Setting {
+	slices.SortFunc(table, func(a, b *Setting) int { return strings.Compare(a.Name, b.Name) })
 	return table
 }
 
