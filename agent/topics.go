@@ -35,7 +35,7 @@ func (a *Agent) CreateTopics(
 		switch {
 		case err != nil:
 		case validateOnly:
-			results[i].Topic, results[i].Err = a.wouldBe(topics[i])
+			results[i].Topic, results[i].Err = a.wouldBe(topics[i], ids[i])
 		default:
 			if results[i].Topic = now.byID[ids[i]]; results[i].Topic == nil {
 				results[i].Err = fmt.Errorf("%w: topic %q was deleted again",
@@ -47,12 +47,12 @@ func (a *Agent) CreateTopics(
 }
 
 // wouldBe describes a topic that is not created.
-func (a *Agent) wouldBe(t api.NewTopic) (*api.Topic, error) {
+func (a *Agent) wouldBe(t api.NewTopic, id kafka.TopicID) (*api.Topic, error) {
 	assignments, err := a.assign(int(t.Partitions), t.ReplicationFactor, t.Assignments)
 	if err != nil {
 		return nil, err
 	}
-	source := &cluster.Topic{Name: t.Name, Configs: t.Configs}
+	source := &cluster.Topic{ID: id, Name: t.Name, Configs: t.Configs}
 	for _, replicas := range assignments {
 		source.Partitions = append(source.Partitions, cluster.Partition{
 			Leader: replicas[0], ISR: replicas, Assigned: replicas,

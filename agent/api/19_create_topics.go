@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -41,6 +42,7 @@ func (h *Handler) createTopics(
 		out := kmsg.NewCreateTopicsResponseTopic()
 		out.Topic, out.ErrorCode, out.ErrorMessage = t.Topic, f.code, f.text()
 		out.NumPartitions, out.ReplicationFactor = -1, -1
+		out.Configs = []kmsg.CreateTopicsResponseTopicConfig{} // null is for who may not read them
 		if f.code == codeNone {
 			create, at = append(create, topic), append(at, len(resp.Topics))
 		}
@@ -84,20 +86,35 @@ func (h *Handler) newTopic(t *kmsg.CreateTopicsRequestTopic) (NewTopic, fault) {
 	topic := NewTopic{
 		Name: t.Topic, Partitions: t.NumPartitions, ReplicationFactor: t.ReplicationFactor,
 	}
+	if t.Topic == metadataTopic {
+		return topic, fault{
+			codeInvalidRequest, "Creation of internal topic " + metadataTopic + " is prohibited.",
+		}
+	}
 	if reason := settings.ValidTopicName(t.Topic); reason != "" {
 		return topic, fault{codeInvalidTopic, "Topic name is invalid: " + reason}
 	}
 	if _, ok := h.backend.Topic(t.Topic); ok {
 		return topic, fault{codeExists, fmt.Sprintf("Topic '%s' already exists.", t.Topic)}
 	}
+	if other := h.colliding(t.Topic); other != "" {
+		return topic, fault{codeInvalidTopic, fmt.Sprintf(
+			"Topic '%s' collides with existing topic: %s", t.Topic, other)}
+	}
 	topic.Configs = make(map[string]string, len(t.Configs))
+	var nulls []string
 	for _, c := range t.Configs {
 		if c.Value == nil {
-			return topic, fault{
-				codeInvalidConfig, "Null value not supported for topic configs: " + c.Name,
-			}
+			nulls = append(nulls, c.Name)
+			continue
 		}
 		topic.Configs[c.Name] = *c.Value
+	}
+	if len(nulls) > 0 {
+		return topic, fault{
+			codeInvalidConfig,
+			"Null value not supported for topic configs: " + strings.Join(nulls, ","),
+		}
 	}
 	if f := h.checkTopicConfigs(topic.Configs); f.code != codeNone {
 		return topic, f
@@ -106,6 +123,36 @@ func (h *Handler) newTopic(t *kmsg.CreateTopicsRequestTopic) (NewTopic, fault) {
 		return h.assigned(topic, t)
 	}
 	return h.counted(topic)
+}
+
+// metadataTopic is the name of Kafka's own metadata log, which no topic may have.
+const metadataTopic = "__cluster_metadata"
+
+// colliding finds a topic whose name differs in '.' and '_' only: metrics would mix them up.
+func (h *Handler) colliding(name string) string {
+	if !strings.ContainsAny(name, "._") {
+		return ""
+	}
+	for _, t := range h.backend.AllTopics() {
+		if collide(t.Name, name) {
+			return t.Name
+		}
+	}
+	return ""
+}
+
+// collide reports whether two names differ in '.' and '_' at most.
+func collide(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		x, y := a[i], b[i]
+		if x != y && (x != '.' || y != '_') && (x != '_' || y != '.') {
+			return false
+		}
+	}
+	return true
 }
 
 // counted checks a topic that is placed by the agent.
@@ -119,14 +166,14 @@ func (h *Handler) counted(topic NewTopic) (NewTopic, fault) {
 	}
 	live := h.liveAgents()
 	switch {
-	case topic.Partitions <= 0:
-		return topic, fault{
-			codePartitions, "Number of partitions was set to an invalid non-positive value.",
-		}
 	case topic.ReplicationFactor <= 0:
 		return topic, fault{
 			codeReplication,
 			"Replication factor must be larger than 0, or -1 to use the default value.",
+		}
+	case topic.Partitions <= 0:
+		return topic, fault{
+			codePartitions, "Number of partitions was set to an invalid non-positive value.",
 		}
 	case int(topic.ReplicationFactor) > len(live):
 		return topic, fault{codeReplication, fmt.Sprintf(

@@ -33,7 +33,7 @@ func (h *Handler) deleteTopics(
 			continue // a duplicate, answered already
 		}
 		times[key] = 0
-		t, f := h.toDelete(&asked[i], n)
+		t, f := h.toDelete(version, &asked[i], n)
 		out := kmsg.NewDeleteTopicsResponseTopic()
 		out.Topic, out.TopicID = asked[i].Topic, asked[i].TopicID
 		out.ErrorCode, out.ErrorMessage = f.code, f.text()
@@ -64,9 +64,15 @@ func deletionKey(t *kmsg.DeleteTopicsRequestTopic) string {
 }
 
 // toDelete finds a topic that is to be deleted, asked for n times.
-func (h *Handler) toDelete(a *kmsg.DeleteTopicsRequestTopic, n int) (*Topic, fault) {
+func (h *Handler) toDelete(
+	version int16, a *kmsg.DeleteTopicsRequestTopic, n int,
+) (*Topic, fault) {
 	id := kafka.TopicID(a.TopicID)
 	switch {
+	case !h.backend.AgentSettings().DeleteTopicEnable && version < 3:
+		return nil, fault{codeInvalidRequest, "This version does not support topic deletion."}
+	case !h.backend.AgentSettings().DeleteTopicEnable:
+		return nil, fault{codeDeletionOff, "Topic deletion is disabled."}
 	case a.Topic != nil && !id.IsZero():
 		return nil, fault{codeInvalidRequest, "You may not specify both topic name and topic id."}
 	case a.Topic == nil && id.IsZero():
@@ -75,8 +81,6 @@ func (h *Handler) toDelete(a *kmsg.DeleteTopicsRequestTopic, n int) (*Topic, fau
 		return nil, fault{codeInvalidRequest, "Duplicate topic name."}
 	case n > 1:
 		return nil, fault{codeInvalidRequest, "Duplicate topic id."}
-	case !h.backend.AgentSettings().DeleteTopicEnable:
-		return nil, fault{codeDeletionOff, "Topic deletion is disabled."}
 	}
 	var t *Topic
 	var ok bool
@@ -87,11 +91,8 @@ func (h *Handler) toDelete(a *kmsg.DeleteTopicsRequestTopic, n int) (*Topic, fau
 		t, ok = h.backend.TopicByID(id)
 		missing = fault{codeUnknownTopicID, "This server does not host this topic ID."}
 	}
-	switch {
-	case !ok:
+	if !ok {
 		return nil, missing
-	case t.Internal:
-		return nil, fault{codeInvalidRequest, "Internal topics cannot be deleted."}
 	}
 	return t, fault{}
 }

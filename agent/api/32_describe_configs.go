@@ -15,7 +15,7 @@ import (
 func asSetting(err error, target **settings.Error) bool { return errors.As(err, target) }
 
 // describeConfigs answers DescribeConfigs (key 32) for topics and agents. A resource that is
-// asked for more than once is answered once.
+// asked for more than once is answered once, unlike in Kafka: an answer is many times its question.
 func (h *Handler) describeConfigs(
 	_ context.Context, version int16, req *kmsg.DescribeConfigsRequest,
 ) *kmsg.DescribeConfigsResponse {
@@ -35,7 +35,7 @@ func (h *Handler) describeConfigs(
 		out := kmsg.NewDescribeConfigsResponseResource()
 		out.ResourceType, out.ResourceName = q.ResourceType, q.ResourceName
 		values, f := h.resourceValues(q)
-		out.ErrorCode, out.ErrorMessage = f.code, f.text()
+		out.ErrorCode, out.ErrorMessage = f.code, &f.message
 		for _, v := range values {
 			if q.ConfigNames != nil && !slices.Contains(q.ConfigNames, v.setting.Name) {
 				continue
@@ -56,7 +56,7 @@ func (h *Handler) resourceValues(q *kmsg.DescribeConfigsRequestResource) ([]valu
 		}
 		t, ok := h.backend.Topic(q.ResourceName)
 		if !ok {
-			return nil, fault{codeUnknownTopic, "This server does not host this topic-partition."}
+			return nil, fault{code: codeUnknownTopic}
 		}
 		return h.topicValues(t), fault{}
 	case kmsg.ConfigResourceTypeBroker:
@@ -65,29 +65,34 @@ func (h *Handler) resourceValues(q *kmsg.DescribeConfigsRequestResource) ([]valu
 			return givenValues(
 				c.DynamicDefault, kmsg.ConfigSourceDynamicDefaultBrokerConfig), fault{}
 		}
-		id, f := h.agentNamed(q.ResourceName)
+		id, f := h.agentNamed(q.ResourceName, "Broker id", " or empty string")
 		if f.code != codeNone {
 			return nil, f
 		}
 		return agentValues(h.backend.AgentConfigs(id)), fault{}
+	case kmsg.ConfigResourceTypeBrokerLogger:
+		_, f := h.agentNamed(q.ResourceName, "Broker id", "")
+		return nil, f // there are no loggers
+	case kmsg.ConfigResourceTypeClientMetrics:
+		return nil, fault{codeInvalidRequest, "client metrics are not collected"}
 	}
 	return nil, fault{codeInvalidRequest, fmt.Sprintf(
-		"settings of resource type %d are not served, only those of topics (2) and brokers (4)",
-		q.ResourceType)}
+		"settings of resource type %d are not served", q.ResourceType)}
 }
 
-// agentNamed parses an agent's id.
-func (h *Handler) agentNamed(name string) (int32, fault) {
+// agentNamed parses an agent's id. what and orElse are the words of a refusal.
+func (h *Handler) agentNamed(name, what, orElse string) (int32, fault) {
 	n, err := strconv.ParseInt(name, 10, 32)
 	if err != nil {
-		return 0, fault{codeInvalidRequest, "Broker id must be an integer, but it is: " + name}
+		return 0, fault{codeInvalidRequest, what + " must be an integer, but it is: " + name}
 	}
 	for _, a := range h.backend.Agents() {
 		if a.ID == int32(n) {
 			return a.ID, fault{}
 		}
 	}
-	return 0, fault{codeInvalidRequest, "Unexpected broker id, no broker has the id " + name}
+	return 0, fault{codeInvalidRequest, fmt.Sprintf("Unexpected broker id, expected %d%s, but received %s",
+		h.backend.AgentID(), orElse, name)}
 }
 
 // describe writes one setting.

@@ -15,17 +15,20 @@ func (h *Handler) alterConfigs(
 	for i := range req.Resources {
 		q := &req.Resources[i]
 		as[i] = alteration{
-			q.ResourceType, q.ResourceName,
-			func(explicit map[string]string, _ finder) fault {
+			kind: q.ResourceType, name: q.ResourceName, legacy: true,
+			edit: func(explicit map[string]string, _ finder) fault {
 				clear(explicit)
 				for _, c := range q.Configs {
-					if c.Value == nil {
-						return fault{codeInvalidRequest, "Null value not supported for : " + c.Name}
-					}
 					explicit[c.Name] = *c.Value
 				}
 				return fault{}
 			},
+		}
+		for _, c := range q.Configs {
+			as[i].names = append(as[i].names, c.Name)
+			if c.Value == nil {
+				as[i].nulls = append(as[i].nulls, c.Name)
+			}
 		}
 	}
 	for i, f := range h.alter(ctx, as, req.ValidateOnly) {

@@ -11,12 +11,35 @@ import (
 	"github.com/varve-log/varve/kafka/settings"
 )
 
+// configValueMax is how long a setting's value may be. Kafka's.
+const configValueMax = 32767
+
 // alteration is one resource of an AlterConfigs or IncrementalAlterConfigs request. edit changes
 // a copy of the explicit settings and tells what is wrong.
 type alteration struct {
-	kind kmsg.ConfigResourceType
-	name string
-	edit func(explicit map[string]string, find finder) fault
+	kind   kmsg.ConfigResourceType
+	name   string
+	legacy bool     // AlterConfigs, which replaces all
+	names  []string // of the settings, as the request gives them
+	nulls  []string // those that lack a value
+	edit   func(explicit map[string]string, find finder) fault
+}
+
+// check tells what is wrong with the request itself. The words are Kafka's.
+func (a *alteration) check() fault {
+	seen := make(map[string]bool, len(a.names))
+	for _, name := range a.names {
+		if seen[name] {
+			return fault{codeInvalidRequest, "Error due to duplicate config keys"}
+		}
+		seen[name] = true
+	}
+	if len(a.nulls) > 0 {
+		return fault{
+			codeInvalidRequest, "Null value not supported for : " + strings.Join(a.nulls, ", "),
+		}
+	}
+	return fault{}
 }
 
 // finder finds a setting of a resource's kind.
@@ -31,10 +54,16 @@ func (h *Handler) incrementalAlterConfigs(
 	for i := range req.Resources {
 		q := &req.Resources[i]
 		as[i] = alteration{
-			q.ResourceType, q.ResourceName,
-			func(explicit map[string]string, find finder) fault {
+			kind: q.ResourceType, name: q.ResourceName,
+			edit: func(explicit map[string]string, find finder) fault {
 				return editEach(q.Configs, explicit, find)
 			},
+		}
+		for _, op := range q.Configs {
+			as[i].names = append(as[i].names, op.Name)
+			if op.Value == nil && op.Op != kmsg.IncrementalAlterConfigOpDelete {
+				as[i].nulls = append(as[i].nulls, op.Name)
+			}
 		}
 	}
 	for i, f := range h.alter(ctx, as, req.ValidateOnly) {
@@ -50,18 +79,10 @@ func (h *Handler) incrementalAlterConfigs(
 func editEach(
 	ops []kmsg.IncrementalAlterConfigsRequestResourceConfig, explicit map[string]string, find finder,
 ) fault {
-	seen := make(map[string]bool, len(ops))
 	for _, op := range ops {
-		if seen[op.Name] {
-			return fault{codeInvalidRequest, "Duplicate config: " + op.Name}
-		}
-		seen[op.Name] = true
 		if op.Op == kmsg.IncrementalAlterConfigOpDelete {
 			delete(explicit, op.Name)
 			continue
-		}
-		if op.Value == nil {
-			return fault{codeInvalidRequest, "Null value not supported for : " + op.Name}
 		}
 		if f := editOne(op, explicit, find); f.code != codeNone {
 			return f
@@ -110,14 +131,19 @@ func (h *Handler) alter(ctx context.Context, as []alteration, validateOnly bool)
 	faults := make([]fault, len(as))
 	var changes []ConfigChange
 	var at []int // index in as of each in changes
-	seen := make(map[string]bool, len(as))
+	type resource struct {
+		kind kmsg.ConfigResourceType
+		name string
+	}
+	times := make(map[resource]int, len(as))
+	for _, a := range as {
+		times[resource{a.kind, a.name}]++
+	}
 	for i, a := range as {
-		key := fmt.Sprintf("%d %s", a.kind, a.name)
-		if seen[key] {
+		if times[resource{a.kind, a.name}] > 1 {
 			faults[i] = fault{codeInvalidRequest, "Each resource must appear at most once."}
 			continue
 		}
-		seen[key] = true
 		change, f := h.change(a)
 		if faults[i] = f; f.code == codeNone {
 			changes, at = append(changes, change), append(at, i)
@@ -136,15 +162,21 @@ func (h *Handler) alter(ctx context.Context, as []alteration, validateOnly bool)
 
 // change validates one alteration and states it as a difference.
 func (h *Handler) change(a alteration) (ConfigChange, fault) {
-	switch a.kind {
-	case kmsg.ConfigResourceTypeTopic:
-		return h.topicChange(a)
-	case kmsg.ConfigResourceTypeBroker:
-		return h.agentChange(a)
+	if f := a.check(); f.code != codeNone {
+		return ConfigChange{}, f
 	}
-	return ConfigChange{}, fault{codeInvalidRequest, fmt.Sprintf(
-		"settings of resource type %d cannot be altered, only those of topics (2) and brokers (4)",
-		a.kind)}
+	refused := fmt.Sprintf("Unknown resource type %d", a.kind)
+	switch {
+	case a.kind == kmsg.ConfigResourceTypeTopic:
+		return h.topicChange(a)
+	case a.kind == kmsg.ConfigResourceTypeBroker:
+		return h.agentChange(a)
+	case a.kind == kmsg.ConfigResourceTypeBrokerLogger && !a.legacy:
+		refused = "there are no loggers whose level can be set"
+	case a.kind == kmsg.ConfigResourceTypeClientMetrics:
+		refused = "client metrics are not collected"
+	}
+	return ConfigChange{}, fault{codeInvalidRequest, refused}
 }
 
 func (h *Handler) topicChange(a alteration) (ConfigChange, fault) {
@@ -152,6 +184,9 @@ func (h *Handler) topicChange(a alteration) (ConfigChange, fault) {
 		return ConfigChange{}, fault{codeInvalidRequest, "Default topic resources are not allowed."}
 	}
 	t, ok := h.backend.Topic(a.name)
+	if reason := settings.ValidTopicName(a.name); !ok && reason != "" {
+		return ConfigChange{}, fault{codeInvalidTopic, "Topic name is invalid: " + reason}
+	}
 	if !ok {
 		return ConfigChange{}, fault{
 			codeUnknownTopic, fmt.Sprintf("The topic '%s' does not exist.", a.name),
@@ -174,7 +209,7 @@ func (h *Handler) agentChange(a alteration) (ConfigChange, fault) {
 		change.AllAgents = true
 		explicit = h.backend.AgentConfigs(h.backend.AgentID()).DynamicDefault
 	} else {
-		id, f := h.agentNamed(a.name)
+		id, f := h.agentNamed(a.name, "Node id", "")
 		if f.code != codeNone {
 			return change, f
 		}
@@ -192,7 +227,12 @@ func (h *Handler) agentChange(a alteration) (ConfigChange, fault) {
 		}
 	}
 	if err := settings.ValidateAgent(merged(explicit, set, del)); err != nil {
-		return change, settingFault(err, "Unknown broker config name: ")
+		f := settingFault(err, "Unknown broker config name: ")
+		var s *settings.Error
+		if asSetting(err, &s) && !s.Unknown {
+			f.code = codeInvalidRequest // as Kafka, unlike for topics
+		}
+		return change, f
 	}
 	change.Set, change.Delete = set, del
 	return change, fault{}
@@ -208,6 +248,10 @@ func difference(
 	}
 	set = make(map[string]string)
 	for name, text := range after {
+		if len(text) > configValueMax {
+			return nil, nil, fault{codeInvalidConfig, fmt.Sprintf("The configuration value cannot be "+
+				"added because it exceeds the maximum value size of %d bytes.", configValueMax)}
+		}
 		if old, ok := explicit[name]; !ok || old != text {
 			set[name] = text
 		}

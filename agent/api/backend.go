@@ -98,8 +98,8 @@ type NewTopic struct {
 	Configs           map[string]string
 }
 
-// CreateResult is the outcome for one NewTopic. Topic is set if Err is nil (with validateOnly its
-// ID is zero).
+// CreateResult is the outcome for one NewTopic. Topic is set if Err is nil; with validateOnly its ID
+// is one that it might have had, as Kafka tells.
 type CreateResult struct {
 	Topic *Topic
 	Err   error

@@ -21,3 +21,19 @@ func TestFlushIntervals(t *testing.T) {
 		}
 	}
 }
+
+func TestRollSettings(t *testing.T) {
+	s, err := settings.FromConfigs(map[string]string{
+		"segment.ms": "1000", "segment.jitter.ms": "5000", "segment.index.bytes": "80",
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := LogConfig(s, 0)
+	if c.SegmentJitter != time.Second || c.IndexEntriesMax != 10 {
+		t.Errorf("jitter %v, %d index entries", c.SegmentJitter, c.IndexEntriesMax)
+	}
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+}

@@ -44,6 +44,11 @@ var ownAgentSettings = sorted(append([]*Setting{
 		check: atLeast(1),
 	},
 	{
+		Name: "log.roll.jitter.hours", Type: Int, Default: "0", ReadOnly: true,
+		Doc:   "log.roll.jitter.ms in hours, where that is not given.",
+		check: atLeast(0),
+	},
+	{
 		Name: "max.connections", Type: Int, Default: "10000", ReadOnly: true,
 		Doc:   "Bound on open client connections.",
 		check: atLeast(1),
@@ -141,7 +146,7 @@ func buildAgentSettings() []*Setting {
 		a.Name, a.AgentName = t.AgentName, ""
 		a.Doc = "Default of the topic setting " + t.Name + ". " + t.Doc
 		switch a.Name {
-		case "log.retention.ms", "log.roll.ms", "log.flush.interval.ms":
+		case "log.retention.ms", "log.roll.ms", "log.roll.jitter.ms", "log.flush.interval.ms":
 			a.Default = "" // not given: coarser settings, or the topic's default, decide
 		}
 		table = append(table, &a)

@@ -13,7 +13,9 @@ type Topic struct {
 	CompressionType     string        // compression.type: "producer"
 	SegmentBytes        int64         // segment.bytes: an active segment is rolled at this size
 	SegmentAge          time.Duration // segment.ms
+	SegmentJitter       time.Duration // segment.jitter.ms; at most SegmentAge
 	IndexIntervalBytes  int64         // index.interval.bytes
+	SegmentIndexBytes   int64         // segment.index.bytes, at 8 bytes an entry
 	RetentionTime       time.Duration // retention.ms; negative: for ever
 	RetentionBytes      int64         // retention.bytes; negative: no bound
 	LocalRetentionTime  time.Duration // local.retention.ms, -2 resolved; negative: for ever
@@ -66,7 +68,9 @@ func FromConfigs(configs map[string]string, defaults *Agent) (Topic, error) {
 		CompressionType:     v.text("compression.type"),
 		SegmentBytes:        v.long("segment.bytes"),
 		SegmentAge:          v.millis("segment.ms"),
+		SegmentJitter:       v.millis("segment.jitter.ms"),
 		IndexIntervalBytes:  v.long("index.interval.bytes"),
+		SegmentIndexBytes:   v.long("segment.index.bytes"),
 		RetentionTime:       v.millis("retention.ms"),
 		RetentionBytes:      v.long("retention.bytes"),
 		LocalRetentionTime:  v.millis("local.retention.ms"),

@@ -187,16 +187,16 @@ var topicSettings = []*Setting{
 	},
 	{
 		Name: "segment.index.bytes", Type: Int, Default: "10485760",
-		AgentName:   "log.index.size.max.bytes",
-		Doc:         "Bound on a local segment's index file. Unit bytes.",
-		check:       atLeast(4),
-		Unsupported: "indexes are sized by index.interval.bytes",
+		AgentName: "log.index.size.max.bytes",
+		Doc: "The active segment is rolled when its offset index has an entry for every 8 bytes of " +
+			"this. Unit bytes.",
+		check: atLeast(4),
 	},
 	{
 		Name: "segment.jitter.ms", Type: Long, Default: "0", AgentName: "log.roll.jitter.ms",
-		Doc:         "Random milliseconds by which rolls of segments are spread.",
-		check:       atLeast(0),
-		Unsupported: "not supported yet",
+		Coarser: []Coarser{{"log.roll.jitter.hours", time.Hour}},
+		Doc:     "Bound on the random milliseconds by which a roll by segment.ms comes earlier.",
+		check:   atLeast(0),
 	},
 	{
 		Name: "segment.ms", Type: Long, Default: "604800000", AgentName: "log.roll.ms",
