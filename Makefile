@@ -82,6 +82,14 @@ bench-compare: build ## Varve, Apache Kafka and a bare sink in turn (needs Java 
 streams: build ## a stateful Kafka Streams application, killed twice (needs Java and Maven)
 	$(GO) run ./bench/streams -varve $(BIN)
 
+.PHONY: connect
+connect: build ## Kafka Connect in distributed mode, file to file (needs Java and Maven)
+	$(GO) run ./bench/connect -varve $(BIN)
+
+.PHONY: mirror
+mirror: build ## MirrorMaker 2 from a real Apache Kafka (needs Java and Maven)
+	$(GO) run ./bench/mirror -varve $(BIN)
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin
