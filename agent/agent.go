@@ -20,6 +20,7 @@ import (
 	"github.com/varve-log/varve/agent/group"
 	"github.com/varve-log/varve/agent/hotlog"
 	"github.com/varve-log/varve/agent/readpath"
+	"github.com/varve-log/varve/agent/txn"
 	"github.com/varve-log/varve/catalog"
 	"github.com/varve-log/varve/catalog/cluster"
 	"github.com/varve-log/varve/internal/footprint"
@@ -55,6 +56,7 @@ type Agent struct {
 	httpSide   net.Listener
 
 	groups       *coordinate.Shards[*group.Machine]
+	txns         *coordinate.Shards[*txn.Machine]
 	coordinators map[string]shards // by internal topic; fixed once the agent starts
 
 	// doubt is fixed once the agent is registered.

@@ -21,7 +21,10 @@ func (a *Agent) openCoordinators(context.Context) error {
 	if a.groups, err = a.newGroups(); err != nil {
 		return err
 	}
-	a.coordinators = map[string]shards{coordinator.OffsetsTopic: a.groups}
+	a.txns = a.newTxns()
+	a.coordinators = map[string]shards{
+		coordinator.OffsetsTopic: a.groups, coordinator.TransactionsTopic: a.txns,
+	}
 	return nil
 }
 

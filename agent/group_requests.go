@@ -55,13 +55,6 @@ func (a *Agent) CommitOffsets(
 		})
 }
 
-// CommitTransactionOffsets implements api.Groups.
-func (a *Agent) CommitTransactionOffsets(
-	ctx context.Context, _ string, q group.CommitRequest,
-) (group.CommitResponse, error) {
-	return a.CommitOffsets(ctx, q)
-}
-
 // FetchOffsets implements api.Groups.
 func (a *Agent) FetchOffsets(
 	ctx context.Context, q group.FetchRequest,

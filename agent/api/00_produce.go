@@ -33,6 +33,9 @@ type produce struct {
 	topics  []producedTopic
 	parts   []*producedPart
 	used    int // of parts
+	// verdicts are those of the parts, in order, where a transactional id was given.
+	verdicts []verdict
+	txnID    []byte // aliases the request's body; nil: none was given
 
 	mu      sync.Mutex
 	waiting int  // parts that are not committed yet, and one for the handler until it is through
@@ -71,7 +74,7 @@ func (h *Handler) produce(ctx context.Context, r *broker.Request) error {
 		p = &produce{h: h}
 	}
 	p.begin(r)
-	if err := p.run(); err != nil {
+	if err := p.run(ctx); err != nil {
 		return err
 	}
 	if p.acks == 0 {
@@ -91,14 +94,15 @@ func (p *produce) begin(r *broker.Request) {
 
 // run decodes the request and appends what it holds. An error means that it cannot be decoded; what
 // was appended before stays, as the client learns nothing of it.
-func (p *produce) run() error {
+func (p *produce) run(ctx context.Context) error {
 	w := wire{b: p.r.Body, flexible: p.r.Version >= 9}
 	if err := p.scan(w); err != nil { // nothing is appended of a request that is cut short
 		return err
 	}
-	w.str() // transactional id: batches say themselves whether they are transactional
+	p.txnID, _ = w.str()
 	p.acks = w.int16()
 	p.timeout = time.Duration(w.int32()) * time.Millisecond
+	p.verify(ctx, aliasString(p.txnID), w)
 	for n := w.array(2); n > 0; n-- {
 		t := producedTopic{from: p.used}
 		topic, f := p.topic(&w, &t)
@@ -201,7 +205,13 @@ func (p *produce) append(t *Topic, part *producedPart, records []byte) {
 	if part.fault = f; f.code != codeNone {
 		return
 	}
-	got, err := replica.Append(batch, AppendOptions{RequiredAcks: p.acks, AppendTime: at})
+	o := AppendOptions{RequiredAcks: p.acks, AppendTime: at}
+	if batch.IsTransactional() {
+		if part.fault = p.transactional(&o); part.fault.code != codeNone {
+			return
+		}
+	}
+	got, err := replica.Append(batch, o)
 	if err != nil {
 		part.fault = p.h.appendFault(t, part.partition, err)
 		return

@@ -432,12 +432,3 @@ func TestListOffsets(t *testing.T) {
 		}
 	}
 }
-
-func TestTransactionsAreRefused(t *testing.T) {
-	c := dial(t, serveFake(t, newFake()))
-	r := kmsg.NewPtrInitProducerIDRequest()
-	r.TransactionalID = kmsg.StringPtr("tx")
-	if got := ask[*kmsg.InitProducerIDResponse](c, r, 5); got.ErrorCode != codeInvalidRequest {
-		t.Errorf("%s", errorName(got.ErrorCode))
-	}
-}

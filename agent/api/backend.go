@@ -16,6 +16,7 @@ type Backend interface {
 	ProducerIDs
 	Disks
 	Groups
+	Transactions
 }
 
 // Cluster tells who is there.
@@ -171,8 +172,10 @@ type Partition interface {
 	// again on return. With a set AppendTime the handler has already stamped the batch.
 	//
 	// Errors: ErrNotLeader, ErrNotEnoughReplicas (acks=all only), ErrOutOfOrderSequence,
-	// ErrDuplicateSequence, ErrInvalidProducerEpoch, ErrUnknownProducerID, ErrDiskFull, ErrStorage.
+	// ErrDuplicateSequence, ErrInvalidProducerEpoch, ErrUnknownProducerID, ErrInvalidTxnState,
+	// ErrCoordinatorFenced, ErrDiskFull, ErrStorage.
 	Append(records []byte, o AppendOptions) (Appended, error)
+	TransactionLog
 	// OnCommitted calls fn once: at once and inline if the high watermark is at or above next, else
 	// later from another goroutine when it gets there (nil) or cannot any more (ErrNotLeader,
 	// ErrNotEnoughReplicasAfterAppend). fn does not block.
@@ -215,6 +218,12 @@ type AppendOptions struct {
 	// Coordinator says that a coordinator of this agent writes for a producer: its batches have no
 	// sequence numbers, and the producer's epoch alone is checked.
 	Coordinator bool
+	// Verified says that a transactional batch must continue its producer's transaction or show the
+	// Guard that BeginVerification gave.
+	Verified bool
+	Guard    uint64
+	// TransactionVersion is that of a marker (KIP-890).
+	TransactionVersion int16
 }
 
 // Appended tells where a batch went.

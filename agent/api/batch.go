@@ -69,8 +69,6 @@ func (c *checker) checkHeader(b record.Batch) fault {
 	switch {
 	case b.IsControl():
 		return fault{codeInvalidRecord, "Clients are not allowed to write control records"}
-	case b.IsTransactional():
-		return fault{codeTxnState, "transactions are not supported yet"}
 	case b.TimestampType() == record.LogAppendTime:
 		return fault{codeBadTimestamp, "Invalid timestamp type LogAppendTime in a client's batch"}
 	case b.Count() == 0:

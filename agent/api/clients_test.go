@@ -48,21 +48,26 @@ func TestFranzGo(t *testing.T) {
 	}
 }
 
-// TestFranzGoTransactionFails: a transactional producer learns at once that there are no
-// transactions.
-func TestFranzGoTransactionFails(t *testing.T) {
-	addr := serveFake(t, newFake())
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+// TestFranzGoTransaction: a transactional producer commits and goes on.
+func TestFranzGoTransaction(t *testing.T) {
+	f := newFake()
+	f.create(t, "t", 1)
+	addr := serveFake(t, f)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	cl := client(t, addr, kgo.TransactionalID("tx"), kgo.AllowAutoTopicCreation())
-	err := cl.BeginTransaction()
-	if err == nil {
+	cl := client(t, addr, kgo.TransactionalID("tx"))
+	for _, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort, kgo.TryCommit} {
+		if err := cl.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
 		r := kgo.StringRecord("v")
 		r.Topic = "t"
-		err = cl.ProduceSync(ctx, r).FirstErr()
-	}
-	if err == nil || ctx.Err() != nil {
-		t.Errorf("%v, %v", err, ctx.Err())
+		if err := cl.ProduceSync(ctx, r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cl.EndTransaction(ctx, end); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

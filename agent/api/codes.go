@@ -7,6 +7,7 @@ import (
 
 	"github.com/varve-log/varve/agent/coordinator"
 	"github.com/varve-log/varve/agent/group"
+	"github.com/varve-log/varve/agent/txn"
 	"github.com/varve-log/varve/kafka/settings"
 )
 
@@ -87,6 +88,8 @@ var codes = []struct {
 	{ErrOutOfOrderSequence, kerr.OutOfOrderSequenceNumber.Code},
 	{ErrDuplicateSequence, kerr.DuplicateSequenceNumber.Code},
 	{ErrInvalidProducerEpoch, kerr.InvalidProducerEpoch.Code},
+	{ErrInvalidTxnState, codeTxnState},
+	{ErrCoordinatorFenced, kerr.TransactionCoordinatorFenced.Code},
 	{ErrUnknownProducerID, kerr.UnknownProducerID.Code},
 
 	{group.ErrInvalidGroupID, kerr.InvalidGroupID.Code},
@@ -103,6 +106,19 @@ var codes = []struct {
 	{group.ErrSubscribedToTopic, kerr.GroupSubscribedToTopic.Code},
 	{group.ErrMetadataTooLarge, kerr.OffsetMetadataTooLarge.Code},
 	{group.ErrUnstableOffset, kerr.UnstableOffsetCommit.Code},
+	{txn.ErrInvalidTransactionalID, codeInvalidRequest},
+	{txn.ErrInvalidTimeout, kerr.InvalidTransactionTimeout.Code},
+	{txn.ErrTwoPhaseDisabled, kerr.TransactionalIDAuthorizationFailed.Code},
+	{txn.ErrKeepPrepared, codeUnsupported},
+	{txn.ErrConcurrentTransactions, kerr.ConcurrentTransactions.Code},
+	{txn.ErrProducerFenced, kerr.ProducerFenced.Code},
+	{txn.ErrInvalidProducerIDMapping, kerr.InvalidProducerIDMapping.Code},
+	{txn.ErrInvalidTxnState, codeTxnState},
+	{txn.ErrAbortable, kerr.TransactionAbortable.Code},
+	{txn.ErrNotFound, kerr.TransactionalIDNotFound.Code},
+	{txn.ErrTooManyIDs, codePolicy},
+	{txn.ErrTooManyPartitions, codeUnknown},
+	{txn.ErrInvalidPattern, kerr.InvalidRegularExpression.Code},
 
 	{coordinator.ErrNotCoordinator, kerr.NotCoordinator.Code},
 	{coordinator.ErrLoading, kerr.CoordinatorLoadInProgress.Code},

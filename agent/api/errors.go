@@ -59,6 +59,11 @@ var (
 	ErrDuplicateSequence = errors.New("duplicate sequence")
 	// ErrInvalidProducerEpoch: a newer instance of the producer wrote already.
 	ErrInvalidProducerEpoch = errors.New("invalid producer epoch")
+	// ErrInvalidTxnState: a batch outside its producer's transaction, or of a transaction that its
+	// coordinator does not know.
+	ErrInvalidTxnState = errors.New("invalid transaction state")
+	// ErrCoordinatorFenced: a marker of an older transaction coordinator.
+	ErrCoordinatorFenced = errors.New("transaction coordinator fenced")
 	// ErrUnknownProducerID: nothing is known of the producer and its sequence does not start at 0.
 	ErrUnknownProducerID = errors.New("unknown producer id")
 

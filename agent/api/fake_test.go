@@ -8,6 +8,7 @@ import (
 	"sort"
 	"sync"
 
+	"github.com/varve-log/varve/agent/txn"
 	"github.com/varve-log/varve/kafka"
 	"github.com/varve-log/varve/kafka/record"
 	"github.com/varve-log/varve/kafka/settings"
@@ -26,6 +27,7 @@ type fake struct {
 	nextID   byte
 	producer kafka.ProducerID
 	held     bool // new partitions hold their commits back until told
+	txns     *txn.Machine
 }
 
 var (
@@ -39,6 +41,7 @@ func newFake() *fake {
 		agent:      settings.DefaultAgent(), agents: []Agent{{ID: 1, Host: "127.0.0.1", Port: 9092}},
 		byName: make(map[string]*Topic), byID: make(map[kafka.TopicID]*Topic),
 		parts: make(map[kafka.TopicPartition]*fakePartition), producer: 4000,
+		txns: txn.New(txn.DefaultConfig(), 1),
 	}
 }
 

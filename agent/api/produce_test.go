@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/varve-log/varve/kafka"
@@ -81,7 +82,7 @@ func refusals(t *testing.T, f *fake) map[string]refusal {
 		"not leader":      {f.byName["elsewhere"], good, 12, 1, codeNotLeader},
 		"not leader, old": {f.byName["elsewhere"], good, 3, -1, codeNotLeader},
 		"topic id":        {topic, good, 13, -1, codeNone},
-		"transaction":     {topic, transactional(t), 9, 1, codeTxnState},
+		"transaction":     {topic, transactional(t), 9, 1, kerr.TransactionalIDAuthorizationFailed.Code},
 		"without a record": {
 			topic, sealed(good, func(b []byte) { b[26], b[60] = 255, 0 }), 9, 1, 87,
 		},

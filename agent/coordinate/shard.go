@@ -93,17 +93,10 @@ func (s *shard[M]) stopLocked(err error) {
 func (s *shard[M]) ask(
 	ctx context.Context, do func(M, time.Time, coordinator.Token) coordinator.Effects,
 ) (any, error) {
-	s.mu.Lock()
-	if err := s.readyLocked(); err != nil {
-		s.mu.Unlock()
+	to, answer, err := s.begun(do)
+	if err != nil {
 		return nil, err
 	}
-	s.token++
-	to, answer := s.token, make(chan outcome, 1)
-	s.waiting[to] = answer
-	out := s.takeLocked(do(s.machine, s.parts.Now(), to))
-	s.mu.Unlock()
-	s.deliver(out)
 	select {
 	case got := <-answer:
 		return got.value, got.err
@@ -112,6 +105,45 @@ func (s *shard[M]) ask(
 		delete(s.waiting, to)
 		s.mu.Unlock()
 		return nil, ctx.Err()
+	}
+}
+
+// begun runs a transition whose reply comes through the channel.
+func (s *shard[M]) begun(
+	do func(M, time.Time, coordinator.Token) coordinator.Effects,
+) (coordinator.Token, <-chan outcome, error) {
+	s.mu.Lock()
+	if err := s.readyLocked(); err != nil {
+		s.mu.Unlock()
+		return 0, nil, err
+	}
+	s.token++
+	to, answer := s.token, make(chan outcome, 1)
+	s.waiting[to] = answer
+	out := s.takeLocked(do(s.machine, s.parts.Now(), to))
+	s.mu.Unlock()
+	s.deliver(out)
+	return to, answer, nil
+}
+
+// endTxn appends a marker and gives the function that waits for its commit. What the log would refuse
+// is not tried: a failed append would cost the machine.
+func (s *shard[M]) endTxn(m coordinator.Marker) (committed func() error) {
+	var refused error
+	_, answer, err := s.begun(func(machine M, _ time.Time, to coordinator.Token,
+	) (e coordinator.Effects) {
+		if refused = s.log.CheckMarker(m); refused == nil {
+			machine.ReplayEnd(m.Producer, m.Commit)
+			e.Marker = &m
+		}
+		e.Answer(to, nil)
+		return e
+	})
+	return func() error {
+		if err != nil || refused != nil {
+			return errors.Join(err, refused)
+		}
+		return (<-answer).err
 	}
 }
 
@@ -195,9 +227,13 @@ func (s *shard[M]) appendLocked(e *coordinator.Effects) error {
 		bytes = append(bytes, record.NewMarker(
 			kind, m.Producer.ID, m.Producer.Epoch, m.CoordinatorEpoch, now)...)
 	}
-	got, err := s.log.Append(bytes, api.AppendOptions{
+	o := api.AppendOptions{
 		RequiredAcks: -1, AppendTime: kafka.NoTimestamp, Coordinator: true,
-	})
+	}
+	if e.Marker != nil {
+		o.TransactionVersion = e.Marker.Version
+	}
+	got, err := s.log.Append(bytes, o)
 	if err != nil {
 		return err
 	}

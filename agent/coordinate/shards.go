@@ -110,6 +110,48 @@ func (s *Shards[M]) Ask(
 	return sh.ask(ctx, do)
 }
 
+// AskIn is Ask for a transition that appends to a producer's transaction, with the guard that
+// api.TransactionLog gave. Where the log would refuse that, the transition does not run:
+// api.ErrInvalidProducerEpoch, api.ErrInvalidTxnState.
+func (s *Shards[M]) AskIn(
+	ctx context.Context, partition int32, in Transaction,
+	do func(m M, now time.Time, to coordinator.Token) coordinator.Effects,
+) (any, error) {
+	sh, err := s.find(partition)
+	if err != nil {
+		return nil, err
+	}
+	var refused error
+	v, err := sh.ask(ctx, func(m M, now time.Time, to coordinator.Token) (e coordinator.Effects) {
+		if refused = sh.log.CheckTransaction(in.Producer, in.Guard); refused != nil {
+			e.Answer(to, nil)
+			return e
+		}
+		return do(m, now, to)
+	})
+	if refused != nil {
+		return nil, refused
+	}
+	return v, err
+}
+
+// Transaction is what an append to a producer's transaction shows.
+type Transaction struct {
+	Producer coordinator.Producer
+	Guard    uint64
+}
+
+// End ends a transaction in a partition: the machine hears of it by ReplayEnd, and the marker is
+// appended on return. committed waits for its commit, and gives the error of Ask,
+// api.ErrInvalidProducerEpoch, or api.ErrCoordinatorFenced.
+func (s *Shards[M]) End(partition int32, m coordinator.Marker) (committed func() error) {
+	sh, err := s.find(partition)
+	if err != nil {
+		return func() error { return err }
+	}
+	return sh.endTxn(m)
+}
+
 // Tell runs a transition that nobody waits for, such as the result of an action. Its error says that
 // the machine did not see it.
 func (s *Shards[M]) Tell(

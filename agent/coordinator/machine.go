@@ -62,6 +62,9 @@ type Marker struct {
 	Producer         Producer
 	CoordinatorEpoch int32
 	Commit           bool
+	// Version is the transaction version (KIP-890): from 2 on the marker's epoch is above that of the
+	// transaction it ends.
+	Version int16
 }
 
 // And adds what another transition asks for.

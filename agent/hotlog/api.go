@@ -36,6 +36,13 @@ type AppendOptions struct {
 	// Coordinator says that a coordinator writes on behalf of producers: data batches have no sequence
 	// numbers, so that only the producer's epoch is checked, as for Kafka's AppendOrigin.COORDINATOR.
 	Coordinator bool
+	// Verified says that a transactional batch must continue a transaction or show the Guard that
+	// BeginVerification gave.
+	Verified bool
+	Guard    Guard
+	// TransactionVersion is that of a marker (KIP-890): from 2 on its epoch is above that of the
+	// transaction it ends.
+	TransactionVersion int16
 }
 
 // Appended is where an append landed.

@@ -33,8 +33,8 @@ type plan struct {
 // nothing of it is in the log.
 //
 // Errors: ErrFenced, ErrOutOfOrderSequence (as *SequenceError), ErrInvalidProducerEpoch,
-// ErrInvalidTxnState, ErrTxnCoordinatorFenced, ErrBatchTooLarge, record's errors for what is no
-// batch; ErrDiskFull and ErrLocalDiskLimit, which pass; ErrFailed, ErrClosed.
+// ErrInvalidTxnState, ErrNotVerified, ErrTxnCoordinatorFenced, ErrBatchTooLarge, record's errors for
+// what is no batch; ErrDiskFull and ErrLocalDiskLimit, which pass; ErrFailed, ErrClosed.
 func (l *Log) Append(
 	records []byte, epoch kafka.LeaderEpoch, o AppendOptions,
 ) (Appended, error) {
@@ -131,11 +131,7 @@ func (l *Log) planLocked(records []byte, o AppendOptions, nowMs int64) (plan, er
 			return p, fmt.Errorf("offsets of the batch: %w", record.ErrCorrupt)
 		}
 		if b.ProducerID() != kafka.NoProducerID {
-			if o.Coordinator && !b.IsControl() {
-				err = l.stageOwnLocked(b, p.next, nowMs)
-			} else {
-				p.span, p.duplicate, err = l.stageLocked(b, p.next, nowMs)
-			}
+			p.span, p.duplicate, err = l.stageLocked(b, o, p.next, nowMs)
 			if p.duplicate || err != nil {
 				return p, err
 			}
@@ -147,9 +143,9 @@ func (l *Log) planLocked(records []byte, o AppendOptions, nowMs int64) (plan, er
 	return p, nil
 }
 
-// stageLocked checks an idempotent producer's batch that would begin at base, and stages it.
+// stageLocked checks a producer's batch that would begin at base, and stages it.
 func (l *Log) stageLocked(
-	b record.Batch, base kafka.Offset, nowMs int64,
+	b record.Batch, o AppendOptions, base kafka.Offset, nowMs int64,
 ) (span batchSpan, duplicate bool, err error) {
 	p := l.producers.staged(b.ProducerID())
 	if b.IsControl() {
@@ -157,30 +153,33 @@ func (l *Log) stageLocked(
 		if err != nil {
 			return span, false, err
 		}
-		if err := p.checkMarker(b.ProducerEpoch(), m.coordinatorEpoch); err != nil {
+		err = p.checkMarker(b.ProducerEpoch(), m.coordinatorEpoch, o.TransactionVersion)
+		if err != nil {
 			return span, false, err
 		}
 		l.stageMarkerLocked(p, b, m, base, nowMs)
 		return span, false, nil
 	}
-	if span, duplicate = p.duplicateOf(b); duplicate {
-		return span, true, nil
+	if !o.Coordinator { // which writes without sequence numbers
+		if span, duplicate = p.duplicateOf(b); duplicate {
+			return span, true, nil
+		}
 	}
-	if err := p.check(b); err != nil {
+	if b.IsTransactional() && o.Verified {
+		if err := l.verifyLocked(p, b.ProducerEpoch(), o.Guard); err != nil {
+			return span, false, err
+		}
+	}
+	if o.Coordinator {
+		err = p.checkEpoch(b.ProducerEpoch())
+	} else if err = l.checkWaitingLocked(p, b); err == nil {
+		err = p.check(b)
+	}
+	if err != nil {
 		return span, false, err
 	}
 	l.stageDataLocked(p, b, base, nowMs)
 	return span, false, nil
-}
-
-// stageOwnLocked stages what a coordinator writes for a producer, which has no sequence numbers.
-func (l *Log) stageOwnLocked(b record.Batch, base kafka.Offset, nowMs int64) error {
-	p := l.producers.staged(b.ProducerID())
-	if err := p.checkEpoch(b.ProducerEpoch()); err != nil {
-		return err
-	}
-	l.stageDataLocked(p, b, base, nowMs)
-	return nil
 }
 
 func (l *Log) stageDataLocked(p *producer, b record.Batch, base kafka.Offset, nowMs int64) {
@@ -278,6 +277,7 @@ func (l *Log) applyLocked(p *plan, nowMs int64) {
 			panic("hotlog: planned batch does not parse: " + err.Error())
 		}
 		l.noteLocked(active, b, int64(b.Size()), nowMs)
+		l.verifiedLocked(b)
 		rest = r
 	}
 	l.commitProducersLocked()

@@ -32,6 +32,9 @@ var (
 	ErrInvalidProducerEpoch = errors.New("producer epoch is below the current one")
 	// ErrInvalidTxnState: a batch outside a transaction while the producer has one open.
 	ErrInvalidTxnState = errors.New("batch is not transactional but a transaction is open")
+	// ErrNotVerified: a batch would begin a transaction that its coordinator was not asked about, or
+	// that has ended since.
+	ErrNotVerified = errors.New("batch is not part of an ongoing transaction")
 	// ErrTxnCoordinatorFenced: a marker of an older transaction coordinator.
 	ErrTxnCoordinatorFenced = errors.New("transaction coordinator epoch is below the current one")
 	// ErrOffsetOutOfRange: above the log end offset, or not in the log.

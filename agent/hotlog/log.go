@@ -61,6 +61,8 @@ type Log struct {
 	producers producerTable
 	txns      txnTable
 	staged    []txnEvent
+	verifying map[kafka.ProducerID]verification
+	guards    Guard // the last one given
 	jitter    time.Duration
 	expireAt  int64 // wall clock in ms of the next expiration of producers
 	rebuilt   bool  // by Open, see Rebuilt; fixed after it

@@ -102,9 +102,15 @@ func (p *producer) checkEpoch(epoch int16) error {
 	return nil
 }
 
-// checkMarker says whether an end-of-transaction marker may be appended.
-func (p *producer) checkMarker(epoch int16, coordinatorEpoch int32) error {
-	if epoch < p.epoch {
+// checkMarker says whether an end-of-transaction marker may be appended. From transaction version 2 on
+// its epoch is above that of the transaction, so that a late one is known; the same epoch is that of a
+// marker that is repeated after its transaction ended, or of a producer that has no epoch left.
+func (p *producer) checkMarker(epoch int16, coordinatorEpoch int32, version int16) error {
+	late := epoch < p.epoch
+	if version >= 2 && epoch == p.epoch {
+		late = p.txnFirst != kafka.NoOffset && epoch != math.MaxInt16
+	}
+	if late {
 		return fmt.Errorf("marker of producer %d epoch %d, current %d: %w",
 			p.id, epoch, p.epoch, ErrInvalidProducerEpoch)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	iofs "io/fs"
+	"math"
+	"time"
 
 	"github.com/varve-log/varve/internal/vfs"
 	"github.com/varve-log/varve/kafka"
@@ -27,6 +29,29 @@ func (l *Log) ProducersAt(next kafka.Offset) ([]segment.ProducerState, error) {
 		return nil, err
 	}
 	return exportProducers(all), nil
+}
+
+// OpenTransactions counts the transactions without their marker to which nothing was appended since
+// before, and says since when the one that was left for longest is; the zero time where there is none.
+func (l *Log) OpenTransactions(before time.Time) (count int, since time.Time) {
+	if l.undecide.Load() == math.MaxInt64 { // the usual case, without the lock
+		return 0, since
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, o := range l.txns.open {
+		p := l.producers.byID[o.producer]
+		if p == nil {
+			continue
+		}
+		if at := time.UnixMilli(p.lastAppend); at.Before(before) {
+			count++
+			if since.IsZero() || at.Before(since) {
+				since = at
+			}
+		}
+	}
+	return count, since
 }
 
 // AbortedIn gives the aborted transactions that intersect a range, in the order of their markers.
@@ -135,14 +160,19 @@ func exportProducers(all []producer) []segment.ProducerState {
 	return out
 }
 
-// importProducers takes over sealed producer states. They count as having appended now.
-func importProducers(all []segment.ProducerState, nowMs int64) []producer {
+// importProducers takes over the producer states that were sealed at start. They count as having
+// appended now. Transactions that are open there are not taken over: what is sealed lies below the last
+// stable offset, so they have ended, at markers that this log never had. Their outcome is sealed, too.
+func importProducers(all []segment.ProducerState, start kafka.Offset, nowMs int64) []producer {
 	out := make([]producer, 0, len(all))
 	for _, st := range all {
 		p := producer{
 			id: st.ProducerID, epoch: st.Epoch, coordinatorEpoch: st.CoordinatorEpoch,
 			lastTimestamp: st.LastTimestamp, lastAppend: nowMs,
 			txnFirst: st.CurrentTxnFirstOffset,
+		}
+		if p.txnFirst < start {
+			p.txnFirst = kafka.NoOffset
 		}
 		kept := st.Batches[max(0, len(st.Batches)-batchesKept):]
 		for i, b := range kept {

@@ -100,7 +100,7 @@ func (l *Log) begin(o Opening) {
 	l.epochs.entries = slices.Clone(o.Epochs)
 	l.epochs.truncateEnd(o.StartOffset)
 	nowMs := l.nowMs()
-	l.producers.load(importProducers(o.Producers, nowMs))
+	l.producers.load(importProducers(o.Producers, o.StartOffset, nowMs))
 	l.txns.load(l.producers.all(), nil)
 	l.logStart.Store(int64(max(0, o.LogStartOffset)))
 	s := newSegment(emptyInfo(o.StartOffset))
@@ -288,7 +288,7 @@ func (l *Log) rebuild(ls listing, o Opening) error {
 	if err != nil {
 		all = nil
 		if oldest == o.StartOffset {
-			all = importProducers(o.Producers, l.nowMs())
+			all = importProducers(o.Producers, oldest, l.nowMs())
 		}
 	}
 	l.producers.load(all)

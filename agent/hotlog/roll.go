@@ -96,6 +96,8 @@ func (l *Log) expireProducersLocked(nowMs int64) {
 		return
 	}
 	l.expireAt = nowMs + expireEvery.Milliseconds()
-	n := l.producers.expire(nowMs - l.cfg.ProducerIDExpiration.Milliseconds())
+	before := nowMs - l.cfg.ProducerIDExpiration.Milliseconds()
+	l.expireVerificationsLocked(before)
+	n := l.producers.expire(before)
 	l.metrics.producersExpired.Add(float64(n))
 }

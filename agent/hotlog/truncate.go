@@ -100,7 +100,8 @@ func (l *Log) Reset(o Opening) error {
 	old := l.view.Load().segs
 	nowMs := l.nowMs()
 	l.failure = nil // whatever was wrong with the old files, they go
-	l.producers.load(importProducers(o.Producers, nowMs))
+	l.producers.load(importProducers(o.Producers, o.StartOffset, nowMs))
+	l.verifying = nil
 	l.txns.load(l.producers.all(), nil)
 	l.epochs = epochHistory{}
 	for _, e := range o.Epochs {

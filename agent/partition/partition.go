@@ -97,6 +97,8 @@ func (p *Partition) Append(records []byte, o api.AppendOptions) (api.Appended, e
 	size := len(records)
 	got, err := p.log.Append(records, p.epoch, hotlog.AppendOptions{
 		AppendTime: kafka.NoTimestamp, Coordinator: o.Coordinator,
+		Verified: o.Verified, Guard: hotlog.Guard(o.Guard),
+		TransactionVersion: o.TransactionVersion,
 	})
 	if err != nil {
 		return api.Appended{}, meaning(err)

@@ -21,10 +21,22 @@ type Agent struct {
 	OffsetsTopic             InternalTopic // offsets.topic.*
 	Groups                   Groups        // group.*, offset.* and offsets.*
 	TransactionTopic         InternalTopic // transaction.state.log.*
-	TransactionTopicMinISR   int           // transaction.state.log.min.isr
+	Transactions             Transactions
+	TransactionTopicMinISR   int // transaction.state.log.min.isr
 	// TopicDefaults are explicit agent settings by the name of the topic setting that they are the
 	// default of.
 	TopicDefaults map[string]string
+}
+
+// Transactions is how the transaction coordinators work.
+type Transactions struct {
+	MaxTimeout     time.Duration // transaction.max.timeout.ms
+	IDExpiration   time.Duration // transactional.id.expiration.ms
+	AbortInterval  time.Duration // transaction.abort.timed.out.transaction.cleanup.interval.ms
+	RemoveInterval time.Duration // transaction.remove.expired.transaction.cleanup.interval.ms
+	ConcurrentWait time.Duration // add.partitions.to.txn.retry.backoff.max.ms
+	TwoPhase       bool          // transaction.two.phase.commit.enable
+	Verification   bool          // transaction.partition.verification.enable
 }
 
 // InternalTopic says how a coordinator's topic is created.
@@ -74,7 +86,16 @@ func AgentFromConfigs(configs ...map[string]string) (*Agent, error) {
 		TransactionTopicMinISR:   int(v.long("transaction.state.log.min.isr")),
 		FetchSessionSlots:        int(v.long("max.incremental.fetch.session.cache.slots")),
 		PartitionsPerRequest:     int(v.long("max.request.partition.size.limit")),
-		TopicDefaults:            topicDefaults(all),
+		Transactions: Transactions{
+			MaxTimeout:     v.millis("transaction.max.timeout.ms"),
+			IDExpiration:   v.millis("transactional.id.expiration.ms"),
+			AbortInterval:  v.millis("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
+			RemoveInterval: v.millis("transaction.remove.expired.transaction.cleanup.interval.ms"),
+			ConcurrentWait: v.millis("add.partitions.to.txn.retry.backoff.max.ms"),
+			TwoPhase:       v.boolean("transaction.two.phase.commit.enable"),
+			Verification:   v.boolean("transaction.partition.verification.enable"),
+		},
+		TopicDefaults: topicDefaults(all),
 	}
 	return a, v.err
 }

@@ -8,6 +8,12 @@ import (
 // ownAgentSettings is the table of agent settings that are not the default of a topic setting.
 var ownAgentSettings = sorted(append([]*Setting{
 	{
+		Name: "add.partitions.to.txn.retry.backoff.max.ms", Type: Int, Default: "100", ReadOnly: true,
+		Doc: "Milliseconds that the first partition of a transaction waits for the end of the one " +
+			"before.",
+		check: atLeast(0),
+	},
+	{
 		Name: "auto.create.topics.enable", Type: Boolean, Default: "true", ReadOnly: true,
 		Doc: "Create a topic when a client asks for the metadata of one that does not exist.",
 	},
@@ -109,6 +115,28 @@ var ownAgentSettings = sorted(append([]*Setting{
 		check: atLeast(1),
 	},
 	{
+		Name: "transaction.abort.timed.out.transaction.cleanup.interval.ms", Type: Int,
+		Default: "10000", ReadOnly: true,
+		Doc:   "Milliseconds between two looks for transactions that ran out of time.",
+		check: atLeast(1),
+	},
+	{
+		Name: "transaction.max.timeout.ms", Type: Int, Default: "900000", ReadOnly: true,
+		Doc:   "The largest transaction time-out that a producer may ask for, in milliseconds.",
+		check: atLeast(1),
+	},
+	{
+		Name: "transaction.partition.verification.enable", Type: Boolean, Default: "true", ReadOnly: true,
+		Doc: "Ask the coordinator whether a partition is part of a transaction before its first batch " +
+			"is appended (KIP-890).",
+	},
+	{
+		Name: "transaction.remove.expired.transaction.cleanup.interval.ms", Type: Int,
+		Default: "3600000", ReadOnly: true,
+		Doc:   "Milliseconds between two looks for transactional ids that expired.",
+		check: atLeast(1),
+	},
+	{
 		Name: "transaction.state.log.num.partitions", Type: Int, Default: "50", ReadOnly: true,
 		Doc:   "Partitions of __transaction_state when it is created.",
 		check: atLeast(1),
@@ -121,6 +149,15 @@ var ownAgentSettings = sorted(append([]*Setting{
 	{
 		Name: "transaction.state.log.segment.bytes", Type: Int, Default: "104857600", ReadOnly: true,
 		Doc:   "segment.bytes of __transaction_state when it is created.",
+		check: atLeast(1),
+	},
+	{
+		Name: "transaction.two.phase.commit.enable", Type: Boolean, Default: "false", ReadOnly: true,
+		Doc: "Let producers have transactions without a time-out (KIP-939).",
+	},
+	{
+		Name: "transactional.id.expiration.ms", Type: Int, Default: "604800000", ReadOnly: true,
+		Doc:   "Milliseconds after which a transactional id without a transaction is forgotten.",
 		check: atLeast(1),
 	},
 	{
