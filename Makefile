@@ -70,6 +70,10 @@ demo: build ## three million flights, end to end; STORE=file, s3 or minio (the l
 crash: build ## kill -9 under load, ROUNDS times; SEED=n repeats one
 	$(GO) run ./bench/crash -varve $(BIN) -rounds $(ROUNDS) $(if $(SEED),-seed $(SEED))
 
+.PHONY: compat
+compat: build ## the report card: every client library and Kafka's tools (installs them: Go, Python, npm, Maven)
+	$(GO) run ./bench/compat/card -varve $(BIN) -suite $(ARGS)
+
 .PHONY: bench
 bench: ## Go benchmarks of the hot paths
 	$(GO) test -run '^$$' -bench . -benchmem ./agent/... ./kafka/... ./segment/...
