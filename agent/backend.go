@@ -83,6 +83,14 @@ func (a *Agent) AgentConfigs(id int32) api.AgentConfigs {
 	return c
 }
 
+// GroupConfigs implements api.Configs.
+func (a *Agent) GroupConfigs(group string) map[string]string {
+	return a.topology.Load().state.GroupConfigs(group)
+}
+
+// GroupsConfigured implements api.Configs.
+func (a *Agent) GroupsConfigured() []string { return a.topology.Load().state.GroupsConfigured() }
+
 // AgentSettings implements api.Configs.
 func (a *Agent) AgentSettings() *settings.Agent { return a.topology.Load().settings }
 
@@ -93,7 +101,7 @@ func (a *Agent) AlterConfigs(
 	return a.each(ctx, len(changes), validateOnly, func(i int) (cluster.Change, error) {
 		c := changes[i]
 		return cluster.AlterConfigs{
-			Topic: c.Topic, Agent: c.Agent, AllAgents: c.AllAgents, Set: c.Set, Delete: c.Delete,
+			Topic: c.Topic, Group: c.Group, Agent: c.Agent, AllAgents: c.AllAgents, Set: c.Set, Delete: c.Delete,
 		}, nil
 	})
 }

@@ -21,6 +21,8 @@ func (a *Agent) newGroups() (*coordinate.Shards[*group.Machine], error) {
 		return nil, err
 	}
 	cfg := groupConfig(&s.Groups)
+	cfg.Consumer = consumerConfig(s.ConsumerGroups)
+	cfg.Consumer.Of = a.consumerConfigOf
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -41,6 +43,21 @@ func groupConfig(s *settings.Groups) group.Config {
 	cfg.OffsetMetadataMax = s.OffsetMetadataMax
 	cfg.OffsetsRetention, cfg.OffsetsRetentionCheck = s.OffsetsRetention, s.OffsetsRetentionCheck
 	return cfg
+}
+
+// consumerConfig is what settings say of groups of the consumer protocol.
+func consumerConfig(s settings.ConsumerGroups) group.ConsumerConfig {
+	return group.ConsumerConfig{
+		SessionTimeout: s.SessionTimeout, HeartbeatInterval: s.HeartbeatInterval,
+		AssignmentInterval: s.AssignmentInterval, RegexRefresh: s.RegexRefresh,
+		MembersMax: s.MembersMax, Assignors: s.Assignors, Migration: group.Migration(s.MigrationPolicy),
+	}
+}
+
+// consumerConfigOf is what counts for one group: the agent's settings with the group's own.
+func (a *Agent) consumerConfigOf(id string) group.ConsumerConfig {
+	t := a.topology.Load()
+	return consumerConfig(t.settings.ConsumerGroups.With(t.state.GroupConfigs(id)))
 }
 
 // newMemberID is a random UUID in Kafka's text form.

@@ -14,7 +14,7 @@ import (
 
 func asSetting(err error, target **settings.Error) bool { return errors.As(err, target) }
 
-// describeConfigs answers DescribeConfigs (key 32) for topics and agents. A resource that is
+// describeConfigs answers DescribeConfigs (key 32) for topics, agents and groups. A resource that is
 // asked for more than once is answered once, unlike in Kafka: an answer is many times its question.
 func (h *Handler) describeConfigs(
 	_ context.Context, version int16, req *kmsg.DescribeConfigsRequest,
@@ -70,6 +70,11 @@ func (h *Handler) resourceValues(q *kmsg.DescribeConfigsRequestResource) ([]valu
 			return nil, f
 		}
 		return agentValues(h.backend.AgentConfigs(id)), fault{}
+	case kmsg.ConfigResourceTypeGroupConfig:
+		if q.ResourceName == "" {
+			return nil, fault{codeInvalidRequest, "Group name must not be empty"}
+		}
+		return h.groupValues(q.ResourceName), fault{}
 	case kmsg.ConfigResourceTypeBrokerLogger:
 		_, f := h.agentNamed(q.ResourceName, "Broker id", "")
 		return nil, f // there are no loggers

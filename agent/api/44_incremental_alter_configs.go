@@ -171,6 +171,8 @@ func (h *Handler) change(a alteration) (ConfigChange, fault) {
 		return h.topicChange(a)
 	case a.kind == kmsg.ConfigResourceTypeBroker:
 		return h.agentChange(a)
+	case a.kind == kmsg.ConfigResourceTypeGroupConfig:
+		return h.groupChange(a)
 	case a.kind == kmsg.ConfigResourceTypeBrokerLogger && !a.legacy:
 		refused = "there are no loggers whose level can be set"
 	case a.kind == kmsg.ConfigResourceTypeClientMetrics:
@@ -200,6 +202,22 @@ func (h *Handler) topicChange(a alteration) (ConfigChange, fault) {
 		return ConfigChange{}, f
 	}
 	return ConfigChange{Topic: t.ID, Set: set, Delete: del}, fault{}
+}
+
+func (h *Handler) groupChange(a alteration) (ConfigChange, fault) {
+	if a.name == "" {
+		return ConfigChange{}, fault{codeInvalidRequest, "Default group resources are not allowed."}
+	}
+	explicit := h.backend.GroupConfigs(a.name)
+	set, del, f := difference(a, explicit, settings.GroupSetting)
+	if f.code != codeNone {
+		return ConfigChange{}, f
+	}
+	err := settings.ValidateGroup(merged(explicit, set, del), h.backend.AgentSettings())
+	if err != nil {
+		return ConfigChange{}, settingFault(err, "Unknown group config name: ")
+	}
+	return ConfigChange{Group: a.name, Set: set, Delete: del}, fault{}
 }
 
 func (h *Handler) agentChange(a alteration) (ConfigChange, fault) {

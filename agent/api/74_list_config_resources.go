@@ -38,6 +38,11 @@ func (h *Handler) listConfigResources(
 	asked := func(kind kmsg.ConfigResourceType) bool {
 		return len(req.ResourceTypes) == 0 || slices.Contains(req.ResourceTypes, int8(kind))
 	}
+	if asked(kmsg.ConfigResourceTypeGroupConfig) {
+		for _, name := range h.backend.GroupsConfigured() {
+			add(kmsg.ConfigResourceTypeGroupConfig, name)
+		}
+	}
 	if asked(kmsg.ConfigResourceTypeBroker) {
 		for _, a := range h.backend.Agents() {
 			if !a.Fenced {

@@ -119,6 +119,10 @@ type Configs interface {
 	// agents (Kafka's cluster-wide defaults), both from the catalog, and those of the agent's own
 	// start (flags and file).
 	AgentConfigs(id int32) AgentConfigs
+	// GroupConfigs gives the settings given explicitly for one group; nil: none.
+	GroupConfigs(group string) map[string]string
+	// GroupsConfigured lists the groups that have settings of their own, in order.
+	GroupsConfigured() []string
 	// AgentSettings is the effective parsed view for this agent.
 	AgentSettings() *settings.Agent
 	// AlterConfigs replaces whole sets of explicit settings, validated by the handlers, one error
@@ -134,9 +138,10 @@ type AgentConfigs struct {
 }
 
 // ConfigChange sets and removes explicit settings of one resource. Exactly one of Topic (not zero),
-// Agent and AllAgents names it.
+// Group (not empty), Agent and AllAgents names it.
 type ConfigChange struct {
 	Topic     kafka.TopicID
+	Group     string
 	Agent     int32
 	AllAgents bool
 	Set       map[string]string

@@ -21,6 +21,7 @@ type fake struct {
 	agent    *settings.Agent
 	agents   []Agent
 	configs  AgentConfigs
+	groups   map[string]map[string]string // their settings
 	byName   map[string]*Topic
 	byID     map[kafka.TopicID]*Topic
 	parts    map[kafka.TopicPartition]*fakePartition
@@ -45,13 +46,15 @@ func newFake() *fake {
 	}
 }
 
-func (f *fake) ClusterID() string                     { return "fake-cluster" }
-func (f *fake) AgentID() int32                        { return 1 }
-func (f *fake) ControllerID() int32                   { return 1 }
-func (f *fake) AgentConfigs(int32) AgentConfigs       { return f.configs }
-func (f *fake) AgentSettings() *settings.Agent        { return f.agent }
-func (f *fake) lock() func()                          { f.mu.Lock(); return f.mu.Unlock }
-func (f *fake) partition(topic string) *fakePartition { return f.at(topic, 0) }
+func (f *fake) ClusterID() string                       { return "fake-cluster" }
+func (f *fake) AgentID() int32                          { return 1 }
+func (f *fake) ControllerID() int32                     { return 1 }
+func (f *fake) AgentConfigs(int32) AgentConfigs         { return f.configs }
+func (f *fake) GroupConfigs(g string) map[string]string { return f.groups[g] }
+func (f *fake) GroupsConfigured() []string              { return slices.Sorted(maps.Keys(f.groups)) }
+func (f *fake) AgentSettings() *settings.Agent          { return f.agent }
+func (f *fake) lock() func()                            { f.mu.Lock(); return f.mu.Unlock }
+func (f *fake) partition(topic string) *fakePartition   { return f.at(topic, 0) }
 
 func (f *fake) Agents() []Agent {
 	defer f.lock()()
@@ -160,6 +163,14 @@ func (f *fake) AlterConfigs(_ context.Context, cs []ConfigChange, dry bool) []er
 	for _, c := range cs {
 		switch {
 		case dry:
+		case c.Group != "":
+			if f.groups == nil {
+				f.groups = make(map[string]map[string]string)
+			}
+			f.groups[c.Group] = merged(f.groups[c.Group], c.Set, c.Delete)
+			if len(f.groups[c.Group]) == 0 {
+				delete(f.groups, c.Group)
+			}
 		case c.Topic.IsZero() && c.AllAgents:
 			f.configs.DynamicDefault = merged(f.configs.DynamicDefault, c.Set, c.Delete)
 		case c.Topic.IsZero():

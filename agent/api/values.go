@@ -49,6 +49,24 @@ func (h *Handler) topicValues(t *Topic) []value {
 	return out
 }
 
+// groupValues lists a group's effective settings by name.
+func (h *Handler) groupValues(group string) []value {
+	agent, explicit := h.backend.AgentConfigs(h.backend.AgentID()), h.backend.GroupConfigs(group)
+	out := make([]value, 0, len(settings.GroupSettings()))
+	for _, s := range settings.GroupSettings() {
+		v := value{setting: s}
+		if text, ok := explicit[s.Name]; ok {
+			v.add(s.Name, text, kmsg.ConfigSourceGroupConfig)
+		}
+		v.addAgent(s.AgentName, agent)
+		if a, ok := settings.AgentSetting(s.AgentName); ok {
+			v.add(a.Name, a.Default, kmsg.ConfigSourceDefaultConfig)
+		}
+		out = append(out, v.settle())
+	}
+	return out
+}
+
 // agentValues lists an agent's effective settings by name.
 func agentValues(c AgentConfigs) []value {
 	out := make([]value, 0, len(settings.AgentSettings()))

@@ -41,6 +41,18 @@ type ConsumerConfig struct {
 	// RegexRefresh is how long at most regular expressions are not held against the topics anew.
 	// Default 10 min, at least 10 s.
 	RegexRefresh time.Duration
+	// Of, if not nil, gives the same with a group's own settings: SessionTimeout, HeartbeatInterval and
+	// AssignmentInterval of it count. It answers from memory.
+	Of func(group string) ConsumerConfig
+}
+
+// of is what counts for a group.
+func (c *ConsumerConfig) of(group string) *ConsumerConfig {
+	if c.Of == nil {
+		return c
+	}
+	own := c.Of(group)
+	return &own
 }
 
 // regexRefreshMin is how often at most all regular expressions of a group are held against the topics.

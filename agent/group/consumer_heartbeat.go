@@ -103,9 +103,10 @@ func (m *Machine) heartbeatMember(
 		return none, err
 	}
 	ts := g.timersOf(after.id)
-	m.timers.set(&ts.session, t.now.Add(m.cfg.Consumer.SessionTimeout))
+	cfg := m.cfg.Consumer.of(g.id)
+	m.timers.set(&ts.session, t.now.Add(cfg.SessionTimeout))
 	answer := ConsumerHeartbeatResponse{
-		MemberID: after.id, MemberEpoch: after.epoch(), Interval: m.cfg.Consumer.HeartbeatInterval,
+		MemberID: after.id, MemberEpoch: after.epoch(), Interval: cfg.HeartbeatInterval,
 	}
 	changed := !member.reconciled.Assigned.Equal(after.reconciled.Assigned)
 	if q.MemberEpoch == EpochJoin || q.full() || changed {

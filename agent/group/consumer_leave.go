@@ -130,9 +130,10 @@ func (g *consumerGroup) watchRevocation(t *turn, c *consumerMember) {
 
 // start sets the deadlines of a group that was loaded.
 func (g *consumerGroup) start(t *turn) {
+	timeout := g.m.cfg.Consumer.of(g.id).SessionTimeout
 	for _, id := range sortedKeys(g.members) {
 		c := g.members[id]
-		g.m.timers.set(&g.timersOf(id).session, t.now.Add(g.m.cfg.Consumer.SessionTimeout))
+		g.m.timers.set(&g.timersOf(id).session, t.now.Add(timeout))
 		if c.reconciled.State == reconcile.Unrevoked {
 			g.watchRevocation(t, c)
 		}

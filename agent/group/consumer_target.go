@@ -13,7 +13,7 @@ func (g *consumerGroup) retarget(t *turn) {
 	if g.targetEpoch >= g.epoch || len(g.members) == 0 {
 		return
 	}
-	interval := g.m.cfg.Consumer.AssignmentInterval
+	interval := g.m.cfg.Consumer.of(g.id).AssignmentInterval
 	if g.targetAt != 0 && interval > 0 && t.now.Before(g.targetAt.Time().Add(interval)) {
 		return
 	}

@@ -11,11 +11,12 @@ import (
 
 // Bounds of a state, held by changes and by the decoder.
 const (
-	TopicNameBytesMax = 249
-	PartitionsMax     = 200_000 // of one topic
-	ConfigsMax        = 200     // settings of one resource
-	ConfigBytesMax    = 4096    // of one key and value
-	ReplicasMax       = 64
+	TopicNameBytesMax   = 249
+	PartitionsMax       = 200_000 // of one topic
+	ConfigsMax          = 200     // settings of one resource
+	GroupsConfiguredMax = 1000    // groups with settings of their own
+	ConfigBytesMax      = 4096    // of one key and value
+	ReplicasMax         = 64
 )
 
 // Change is one step from a state to the next. Apply never changes s; its error is the reason to
@@ -156,11 +157,12 @@ func (c CreatePartitions) Apply(s *State) (*State, error) {
 	return n, nil
 }
 
-// AlterConfigs sets and removes settings of one resource: the topic, the agent, or all agents. What
-// the settings mean was checked by the caller. ErrUnknownTopic, ErrInvalid.
+// AlterConfigs sets and removes settings of one resource: a topic, a group, an agent, or all agents.
+// What the settings mean was checked by the caller. ErrUnknownTopic, ErrInvalid.
 type AlterConfigs struct {
-	// Topic, unless zero, names the resource; else AllAgents, else Agent does.
+	// Topic, unless zero, names the resource; else Group, unless empty; else AllAgents, else Agent.
 	Topic     kafka.TopicID
+	Group     string
 	AllAgents bool
 	Agent     int32
 	Set       map[string]string
@@ -180,6 +182,8 @@ func (c AlterConfigs) Apply(s *State) (*State, error) {
 		nt := t.clone()
 		nt.Configs, err = c.altered(t.Configs)
 		n.setTopic(nt)
+	case c.Group != "":
+		err = n.alterGroup(c)
 	case c.AllAgents:
 		n.defaults, err = c.altered(s.defaults)
 	default:
@@ -194,6 +198,25 @@ func (c AlterConfigs) Apply(s *State) (*State, error) {
 		return nil, fmt.Errorf("alter settings: %w", err)
 	}
 	return n, nil
+}
+
+// alterGroup changes the settings of a group of a state that is being made.
+func (s *State) alterGroup(c AlterConfigs) error {
+	m, err := c.altered(s.groupConfigs[c.Group])
+	if err != nil {
+		return err
+	}
+	all := maps.Clone(s.groupConfigs)
+	all[c.Group] = m
+	if len(m) == 0 {
+		delete(all, c.Group)
+	}
+	if len(all) > GroupsConfiguredMax || len(c.Group) > TopicNameBytesMax*4 {
+		return fmt.Errorf("%w: settings of %d groups, at most %d, named by %d bytes, at most %d",
+			ErrInvalid, len(all), GroupsConfiguredMax, len(c.Group), TopicNameBytesMax*4)
+	}
+	s.groupConfigs = all
+	return nil
 }
 
 func (c AlterConfigs) altered(old map[string]string) (map[string]string, error) {

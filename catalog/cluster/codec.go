@@ -145,6 +145,9 @@ func FromSnapshot(clusterID string, changed int64, pages []Delta) (*State, error
 		if p.AgentConfigs != nil {
 			whole.AgentConfigs = p.AgentConfigs
 		}
+		if p.GroupConfigs != nil {
+			whole.GroupConfigs = p.GroupConfigs
+		}
 		whole.Agents = append(whole.Agents, p.Agents...)
 		whole.Topics = append(whole.Topics, p.Topics...)
 		whole.Deleted = append(whole.Deleted, p.Deleted...)

@@ -20,11 +20,13 @@ type Delta struct {
 	Defaults *map[string]string `json:"defaults,omitempty"`
 	// AgentConfigs are all settings of the agents whose settings changed; empty: none any more.
 	AgentConfigs map[int32]map[string]string `json:"agent_configs,omitempty"`
-	Agents       []Agent                     `json:"agents,omitempty"`
-	AgentsGone   []int32                     `json:"agents_gone,omitempty"`
-	Topics       []TopicDelta                `json:"topics,omitempty"`
-	TopicsGone   []kafka.TopicID             `json:"topics_gone,omitempty"`
-	Deleted      []DeletedTopic              `json:"deleted,omitempty"`
+	// GroupConfigs are all settings of the groups whose settings changed; empty: none any more.
+	GroupConfigs map[string]map[string]string `json:"group_configs,omitempty"`
+	Agents       []Agent                      `json:"agents,omitempty"`
+	AgentsGone   []int32                      `json:"agents_gone,omitempty"`
+	Topics       []TopicDelta                 `json:"topics,omitempty"`
+	TopicsGone   []kafka.TopicID              `json:"topics_gone,omitempty"`
+	Deleted      []DeletedTopic               `json:"deleted,omitempty"`
 	// DeletedGone are deleted topics that were swept.
 	DeletedGone []kafka.TopicID `json:"deleted_gone,omitempty"`
 }
@@ -56,6 +58,7 @@ func Diff(prev, next *State, to int64) (Delta, bool) {
 		d.Defaults = &next.defaults
 	}
 	d.diffAgents(prev, next)
+	d.diffGroups(prev, next)
 	d.diffTopics(prev, next)
 	for id, t := range next.deleted {
 		if prev.deleted[id] != t {
@@ -68,8 +71,8 @@ func Diff(prev, next *State, to int64) (Delta, bool) {
 		}
 	}
 	d.sort()
-	changed = changed || d.Defaults != nil || len(d.AgentConfigs)+len(d.Agents)+len(d.AgentsGone)+
-		len(d.Topics)+len(d.TopicsGone)+len(d.Deleted)+len(d.DeletedGone) > 0
+	changed = changed || d.Defaults != nil || len(d.AgentConfigs)+len(d.GroupConfigs)+len(d.Agents)+
+		len(d.AgentsGone)+len(d.Topics)+len(d.TopicsGone)+len(d.Deleted)+len(d.DeletedGone) > 0
 	return d, changed
 }
 
@@ -98,6 +101,25 @@ func (d *Delta) diffAgents(prev, next *State) {
 	for id := range prev.agentConfigs {
 		if _, ok := next.agentConfigs[id]; !ok {
 			set(id)
+		}
+	}
+}
+
+func (d *Delta) diffGroups(prev, next *State) {
+	set := func(group string) {
+		if d.GroupConfigs == nil {
+			d.GroupConfigs = map[string]map[string]string{}
+		}
+		d.GroupConfigs[group] = next.groupConfigs[group]
+	}
+	for group, m := range next.groupConfigs {
+		if !maps.Equal(m, prev.groupConfigs[group]) {
+			set(group)
+		}
+	}
+	for group := range prev.groupConfigs {
+		if _, ok := next.groupConfigs[group]; !ok {
+			set(group)
 		}
 	}
 }
@@ -175,6 +197,15 @@ func (s *State) Advance(d Delta) (*State, error) {
 		n.agentConfigs[id] = m
 		if len(m) == 0 {
 			delete(n.agentConfigs, id)
+		}
+	}
+	if len(d.GroupConfigs) > 0 {
+		n.groupConfigs = maps.Clone(n.groupConfigs)
+	}
+	for group, m := range d.GroupConfigs {
+		n.groupConfigs[group] = m
+		if len(m) == 0 {
+			delete(n.groupConfigs, group)
 		}
 	}
 	for i := range d.Agents {

@@ -30,6 +30,8 @@ type State struct {
 	// defaults are the settings given for all agents, agentConfigs those of one.
 	defaults     map[string]string
 	agentConfigs map[int32]map[string]string
+	// groupConfigs are the settings given for one group.
+	groupConfigs map[string]map[string]string
 	agents       map[int32]*Agent
 	topics       map[kafka.TopicID]*Topic
 	names        map[string]kafka.TopicID
@@ -113,7 +115,8 @@ type DeletedTopic struct {
 func NewState(clusterID string) *State {
 	return &State{
 		ClusterID: clusterID, defaults: map[string]string{},
-		agentConfigs: map[int32]map[string]string{}, agents: map[int32]*Agent{},
+		agentConfigs: map[int32]map[string]string{}, groupConfigs: map[string]map[string]string{},
+		agents: map[int32]*Agent{},
 		topics: map[kafka.TopicID]*Topic{}, names: map[string]kafka.TopicID{},
 		deleted: map[kafka.TopicID]DeletedTopic{},
 	}
@@ -124,7 +127,8 @@ func (s *State) clone() *State {
 	return &State{
 		ClusterID: s.ClusterID, Version: s.Version, Changed: s.Changed,
 		ProducerIDNext: s.ProducerIDNext, defaults: s.defaults, agentConfigs: maps.Clone(s.agentConfigs),
-		agents: maps.Clone(s.agents), topics: maps.Clone(s.topics), names: maps.Clone(s.names),
+		groupConfigs: s.groupConfigs,
+		agents:       maps.Clone(s.agents), topics: maps.Clone(s.topics), names: maps.Clone(s.names),
 		deleted: maps.Clone(s.deleted),
 	}
 }
@@ -136,7 +140,8 @@ func (s *State) AtVersion(v int64) *State {
 	}
 	return &State{
 		ClusterID: s.ClusterID, Version: v, Changed: s.Changed, ProducerIDNext: s.ProducerIDNext,
-		defaults: s.defaults, agentConfigs: s.agentConfigs, agents: s.agents, topics: s.topics,
+		defaults: s.defaults, agentConfigs: s.agentConfigs, groupConfigs: s.groupConfigs,
+		agents: s.agents, topics: s.topics,
 		names:   s.names,
 		deleted: s.deleted,
 	}
@@ -218,3 +223,9 @@ func (s *State) DefaultConfigs() map[string]string { return s.defaults }
 
 // AgentConfigs are the settings given for one agent. The map is shared; nil when there are none.
 func (s *State) AgentConfigs(id int32) map[string]string { return s.agentConfigs[id] }
+
+// GroupConfigs are the settings given for one group. The map is shared; nil when there are none.
+func (s *State) GroupConfigs(group string) map[string]string { return s.groupConfigs[group] }
+
+// GroupsConfigured lists the groups that have settings of their own, in order.
+func (s *State) GroupsConfigured() []string { return slices.Sorted(maps.Keys(s.groupConfigs)) }

@@ -4,23 +4,24 @@ import "time"
 
 // Agent is the effective settings of one agent.
 type Agent struct {
-	AutoCreateTopics         bool          // auto.create.topics.enable
-	NumPartitions            int32         // num.partitions
-	DefaultReplicationFactor int16         // default.replication.factor
-	DeleteTopicEnable        bool          // delete.topic.enable
-	FetchMaxBytes            int32         // fetch.max.bytes
-	SocketRequestMaxBytes    int32         // socket.request.max.bytes
-	QueuedMaxRequestBytes    int64         // queued.max.request.bytes
-	ConnectionsMaxIdle       time.Duration // connections.max.idle.ms
-	MaxConnections           int           // max.connections
-	MaxConnectionsPerIP      int           // max.connections.per.ip
-	TopicPartitionsMax       int32         // varve.topic.partitions.max
-	ProducerIDExpiration     time.Duration // producer.id.expiration.ms
-	FetchSessionSlots        int           // max.incremental.fetch.session.cache.slots
-	PartitionsPerRequest     int           // max.request.partition.size.limit
-	OffsetsTopic             InternalTopic // offsets.topic.*
-	Groups                   Groups        // group.*, offset.* and offsets.*
-	TransactionTopic         InternalTopic // transaction.state.log.*
+	AutoCreateTopics         bool           // auto.create.topics.enable
+	NumPartitions            int32          // num.partitions
+	DefaultReplicationFactor int16          // default.replication.factor
+	DeleteTopicEnable        bool           // delete.topic.enable
+	FetchMaxBytes            int32          // fetch.max.bytes
+	SocketRequestMaxBytes    int32          // socket.request.max.bytes
+	QueuedMaxRequestBytes    int64          // queued.max.request.bytes
+	ConnectionsMaxIdle       time.Duration  // connections.max.idle.ms
+	MaxConnections           int            // max.connections
+	MaxConnectionsPerIP      int            // max.connections.per.ip
+	TopicPartitionsMax       int32          // varve.topic.partitions.max
+	ProducerIDExpiration     time.Duration  // producer.id.expiration.ms
+	FetchSessionSlots        int            // max.incremental.fetch.session.cache.slots
+	PartitionsPerRequest     int            // max.request.partition.size.limit
+	OffsetsTopic             InternalTopic  // offsets.topic.*
+	Groups                   Groups         // group.*, offset.* and offsets.*
+	ConsumerGroups           ConsumerGroups // group.consumer.*
+	TransactionTopic         InternalTopic  // transaction.state.log.*
 	Transactions             Transactions
 	TransactionTopicMinISR   int // transaction.state.log.min.isr
 	// TopicDefaults are explicit agent settings by the name of the topic setting that they are the
@@ -82,6 +83,7 @@ func AgentFromConfigs(configs ...map[string]string) (*Agent, error) {
 		ProducerIDExpiration:     v.millis("producer.id.expiration.ms"),
 		OffsetsTopic:             v.internalTopic("offsets.topic."),
 		Groups:                   v.groups(),
+		ConsumerGroups:           v.consumerGroups(),
 		TransactionTopic:         v.internalTopic("transaction.state.log."),
 		TransactionTopicMinISR:   int(v.long("transaction.state.log.min.isr")),
 		FetchSessionSlots:        int(v.long("max.incremental.fetch.session.cache.slots")),

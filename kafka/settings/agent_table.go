@@ -6,7 +6,7 @@ import (
 )
 
 // ownAgentSettings is the table of agent settings that are not the default of a topic setting.
-var ownAgentSettings = sorted(append([]*Setting{
+var ownAgentSettings = sorted(slices.Concat([]*Setting{
 	{
 		Name: "add.partitions.to.txn.retry.backoff.max.ms", Type: Int, Default: "100", ReadOnly: true,
 		Doc: "Milliseconds that the first partition of a transaction waits for the end of the one " +
@@ -165,7 +165,7 @@ var ownAgentSettings = sorted(append([]*Setting{
 		Doc:   "Partitions that one request may create, and that one topic may have.",
 		check: atLeast(1),
 	},
-}, groupAgentSettings...))
+}, groupAgentSettings, consumerAgentSettings))
 
 var (
 	agentSettings = buildAgentSettings()

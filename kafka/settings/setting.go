@@ -182,6 +182,22 @@ func listOf(values ...string) func(string) string {
 	}
 }
 
+// someOf is listOf that does not take an empty list.
+func someOf(values ...string) func(string) string {
+	check := listOf(values...)
+	return func(v string) string {
+		if len(SplitList(v)) == 0 {
+			return "Configuration must not be empty"
+		}
+		return check(v)
+	}
+}
+
+// anyCase checks a value in lower case.
+func anyCase(check func(string) string) func(string) string {
+	return func(v string) string { return check(strings.ToLower(v)) }
+}
+
 func gzipLevel(v string) string {
 	if v == "-1" || between(1, 9)(v) == "" {
 		return ""
