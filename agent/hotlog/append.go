@@ -247,7 +247,7 @@ func (l *Log) createFirstLocked(active *hotSegment) error {
 }
 
 func (l *Log) writeSnapshotLocked(at kafka.Offset, durable bool) error {
-	name := l.files.path(at, snapshotSuffix)
+	name := l.files.snapshotPath(at)
 	return vfs.WriteFileAtomic(l.files.fs, name, encodeSnapshot(l.producers.all()), durable)
 }
 
@@ -290,15 +290,26 @@ func (l *Log) applyLocked(p *plan, nowMs int64) {
 
 // noteLocked takes in the batch at the end of a segment: summary and index.
 func (l *Log) noteLocked(s *hotSegment, b record.Batch, size int64, nowMs int64) {
+	l.indexIn(s, b, int64(l.cfg.IndexIntervalBytes))
+	s.info.note(b, size, nowMs)
+}
+
+// noteIn is noteLocked for a segment that is not the log's yet.
+func (l *Log) noteIn(s *hotSegment, b record.Batch, size int64, interval int64) {
+	l.indexIn(s, b, interval)
+	s.info.note(b, size, 0)
+}
+
+// indexIn gives the batch that comes next an index entry, where one is due.
+func (l *Log) indexIn(s *hotSegment, b record.Batch, interval int64) {
 	pos := s.info.bytes
-	if pos > s.indexedAt && pos-s.indexedAt >= int64(l.cfg.IndexIntervalBytes) {
+	if pos > s.indexedAt && pos-s.indexedAt >= interval {
 		l.addIndexEntry(s, indexEntry{
 			rel: uint32(b.BaseOffset() - s.base), pos: uint32(pos),
 			maxTimestamp: s.info.maxTimestamp,
 		})
 		s.indexedAt = pos
 	}
-	s.info.note(b, size, nowMs)
 }
 
 func (l *Log) addIndexEntry(s *hotSegment, e indexEntry) {

@@ -19,6 +19,7 @@ type checkpoint struct {
 	pending  bool
 	logStart kafka.Offset
 	flushed  kafka.Offset  // everything below was synced
+	cleaned  kafka.Offset  // below it a cleaning has seen all keys
 	segments []segmentInfo // ascending, dense; the last is the active one
 	epochs   []kafka.EpochStart
 
@@ -36,9 +37,11 @@ func (c *checkpoint) encode() []byte {
 	e.flag(c.pending)
 	e.offset(c.logStart)
 	e.offset(c.flushed)
+	e.offset(c.cleaned)
 	e.u32(uint32(len(c.segments)))
 	for i := range c.segments {
 		e.info(&c.segments[i])
+		e.u32(c.segments[i].gen)
 	}
 	e.u32(uint32(len(c.epochs)))
 	for _, ep := range c.epochs {
@@ -83,17 +86,28 @@ func (d *decoder) info() segmentInfo {
 }
 
 func decodeCheckpoint(b []byte) (*checkpoint, error) {
+	version := 2
 	body, err := openSealed(b, checkpointMagic)
 	if err != nil {
-		return nil, err
+		version = 1 // before logs were cleaned
+		if body, err = openSealed(b, checkpointMagicV1); err != nil {
+			return nil, err
+		}
 	}
 	d := &decoder{b: body}
 	c := &checkpoint{
 		sequence: uint64(d.i64()), bootID: d.text(), pending: d.flag(), logStart: d.offset(),
 		flushed: d.offset(),
 	}
-	for range d.count(infoSize) {
-		c.segments = append(c.segments, d.info())
+	if version > 1 {
+		c.cleaned = d.offset()
+	}
+	for range d.count(infoSizeV1) {
+		s := d.info()
+		if version > 1 {
+			s.gen = d.u32()
+		}
+		c.segments = append(c.segments, s)
 	}
 	for range d.count(epochSize) {
 		c.epochs = append(c.epochs, kafka.EpochStart{
@@ -138,15 +152,21 @@ func (c *checkpoint) validate() error {
 // which the caller makes true before the bytes are written. Indexes count as far as they are
 // stored.
 func (l *Log) captureLocked(synced, pending bool) []byte {
-	v := l.view.Load()
+	return l.captureAsLocked(l.view.Load().segs, l.txns.aborted(), checkpoint{
+		cleaned: l.cleaned, pending: pending,
+	}, synced)
+}
+
+// captureAsLocked is captureLocked with these segments, aborted transactions and what c says.
+func (l *Log) captureAsLocked(
+	segs []*hotSegment, aborted []endedTxn, c checkpoint, synced bool,
+) []byte {
 	l.marks.sequence++
-	c := checkpoint{
-		sequence: l.marks.sequence, bootID: l.deps.BootID, pending: pending,
-		logStart: l.LogStartOffset(), flushed: l.FlushedOffset(), epochs: l.epochs.entries,
-		segments:  make([]segmentInfo, len(v.segs)),
-		producers: l.producers.all(), aborted: l.txns.aborted(),
-	}
-	for i, s := range v.segs {
+	c.sequence, c.bootID = l.marks.sequence, l.deps.BootID
+	c.logStart, c.flushed = l.LogStartOffset(), l.FlushedOffset()
+	c.epochs, c.producers, c.aborted = l.epochs.entries, l.producers.all(), aborted
+	c.segments = make([]segmentInfo, len(segs))
+	for i, s := range segs {
 		c.segments[i] = s.info
 		c.segments[i].indexStored, c.segments[i].indexSum = s.index.state()
 		c.segments[i].synced = s.info.synced || synced

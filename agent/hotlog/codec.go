@@ -11,16 +11,18 @@ import (
 // Files of state are: magic of 8 bytes, CRC32C of the body, its length, the body. Integers are big
 // endian. FORMAT.md lists the bodies.
 const (
-	checkpointMagic = "VRVHCKP1"
-	snapshotMagic   = "VRVHPRD1"
-	sealSize        = 16
+	checkpointMagic   = "VRVHCKP2"
+	checkpointMagicV1 = "VRVHCKP1" // before logs were cleaned
+	snapshotMagic     = "VRVHPRD1"
+	sealSize          = 16
 	// stateFileMax bounds what is read back: what 65,536 producers and a million segments take.
 	stateFileMax = 256 << 20
 )
 
 // Sizes of the parts that repeat, against which counts are checked before memory is taken.
 const (
-	infoSize     = 8*9 + 4*3 + 1
+	infoSizeV1   = 8*9 + 4*3 + 1
+	infoSize     = infoSizeV1 + 4
 	epochSize    = 4 + 8
 	producerSize = 8 + 2 + 4 + 8 + 8 + 8 + 1
 	spanSize     = 4 + 4 + 8 + 8 + 8

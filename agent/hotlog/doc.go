@@ -4,22 +4,24 @@
 // A Log is a directory of segment files that hold record batches byte for byte as the producer sent
 // them, with offset and leader epoch patched into the header. agent/partition owns the log and is
 // the only one that appends, truncates and resets; agent/readpath reads; tiering takes rolled
-// segments away (Rolled, OpenSegment, Release). It calls internal/vfs for files and kafka/record
-// for headers.
+// segments away (Rolled, OpenSegment, Release); agent/clean has those of compacted topics rewritten
+// (Cleanable, Clean). It calls internal/vfs for files, kafka/record for headers and compaction/keys
+// for what survives a cleaning.
 //
 // # Invariants
 //
-// V2: offsets are dense; a record that FlushedOffset or a process crash covers keeps its bytes. V6
-// is the caller's: Release drops what it is told to. V10: open files are bounded by the FileSet
-// shared by all logs, bytes on disk by the Budget, memory by one partial index page and the
-// producer states per log; nothing grows with rolled history but about 100 bytes per segment.
+// V2: offsets are dense, or ascending in what was cleaned; a record that FlushedOffset or a process
+// crash covers keeps its bytes. V6 is the caller's: Release drops what it is told to. V10: open
+// files are bounded by the FileSet shared by all logs, bytes on disk by the Budget, memory by one
+// partial index page and the producer states per log; nothing grows with rolled history but about
+// 100 bytes per segment.
 //
 // # Concurrency
 //
 // All methods are safe for concurrent use. Appends, rolls and changes are serialised by one mutex
 // per log; reads take no lock that an append or a sync holds. Work behind the append path (sync,
 // what a roll leaves to do, checkpoints) runs in one goroutine per log that lives only while there
-// is work. Lock order: work, view, mu.
+// is work. Lock order: clean (never waited for), work, view, mu.
 //
 // # Failure
 //

@@ -134,12 +134,7 @@ func (l *Log) sync(checkpoint bool) error {
 		defer l.mu.Unlock()
 		return l.failLocked(fmt.Errorf("sync: %w", err))
 	}
-	l.mu.Lock()
-	for _, s := range job.closed {
-		s.info.synced = true
-	}
-	l.flushed.Store(max(l.flushed.Load(), int64(job.target)))
-	l.mu.Unlock()
+	l.synced(job)
 	if !checkpoint {
 		return nil
 	}
@@ -149,9 +144,23 @@ func (l *Log) sync(checkpoint bool) error {
 	return l.putCheckpoint(checkpointFile, job.durable, true)
 }
 
+// synced notes that a job was done.
+func (l *Log) synced(job syncJob) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range job.closed {
+		s.info.synced = true
+	}
+	l.flushed.Store(max(l.flushed.Load(), int64(job.target)))
+}
+
 func (l *Log) takeSyncJob(checkpoint bool) syncJob {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.takeSyncJobLocked(checkpoint)
+}
+
+func (l *Log) takeSyncJobLocked(checkpoint bool) syncJob {
 	v := l.view.Load()
 	job := syncJob{target: l.LogEndOffset(), dir: l.marks.dirChanged}
 	l.marks.dirChanged = false
@@ -232,7 +241,7 @@ func (l *Log) finishClosed() error {
 		if s.snapshot == nil {
 			continue
 		}
-		name := l.files.path(s.info.next, snapshotSuffix)
+		name := l.files.snapshotPath(s.info.next)
 		if err := vfs.WriteFileAtomic(l.files.fs, name, s.snapshot, true); err != nil {
 			return classify(fmt.Errorf("producer snapshot: %w", err))
 		}

@@ -49,6 +49,7 @@ type Log struct {
 	closed    atomic.Bool // set with viewMu held alone
 
 	rebuildMu sync.Mutex // one index is made again at a time
+	cleanMu   sync.Mutex // one cleaning at a time; taken first, and never waited for
 
 	// workMu is held by what syncs and by what must not meet a sync.
 	workMu sync.Mutex
@@ -60,6 +61,8 @@ type Log struct {
 	epochs    epochHistory
 	producers producerTable
 	txns      txnTable
+	cleaned   kafka.Offset // a cleaning has seen all keys below; see Cleanable
+	gen       uint32       // the highest generation of a segment file ever seen here
 	staged    []txnEvent
 	verifying map[kafka.ProducerID]verification
 	guards    Guard // the last one given

@@ -13,7 +13,7 @@ type Metrics struct {
 	producersExpired              prometheus.Counter
 	writeErrors, failures         prometheus.Counter
 	recoveredBytes, truncateBytes prometheus.Counter
-	indexRebuilds                 prometheus.Counter
+	indexRebuilds, cleanedBytes   prometheus.Counter
 	flushSeconds                  prometheus.Histogram
 }
 
@@ -38,6 +38,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		failures:         counter("failures_total", "Logs that failed until reopened."),
 		recoveredBytes:   counter("recovered_bytes_total", "Bytes scanned while opening logs."),
 		truncateBytes:    counter("truncated_bytes_total", "Bytes cut off: torn tails, truncations."),
+		cleanedBytes:     counter("cleaned_bytes_total", "Bytes that cleanings freed."),
 		indexRebuilds:    counter("index_rebuilds_total", "Indexes made again from batches."),
 		flushSeconds: f.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "varve", Subsystem: "hotlog", Name: "flush_seconds",

@@ -125,6 +125,8 @@ func (l *Log) replayInto(t *producerTable, s *hotSegment) error {
 		p := t.staged(b.batch.ProducerID())
 		if !b.batch.IsControl() {
 			p.add(b.batch, b.batch.BaseOffset(), nowMs)
+		} else if b.batch.Count() == 0 { // a cleaning left no more of the marker
+			p.setEpoch(b.batch.ProducerEpoch())
 		} else if m, err := parseMarker(b.batch); err == nil {
 			p.endTxn(b.batch.ProducerEpoch(), m.coordinatorEpoch, b.batch.MaxTimestamp(), nowMs)
 		}
@@ -133,7 +135,7 @@ func (l *Log) replayInto(t *producerTable, s *hotSegment) error {
 }
 
 func (l *Log) readSnapshot(at kafka.Offset) ([]producer, error) {
-	b, err := vfs.ReadFile(l.files.fs, l.files.path(at, snapshotSuffix), stateFileMax)
+	b, err := vfs.ReadFile(l.files.fs, l.files.snapshotPath(at), stateFileMax)
 	if err != nil {
 		return nil, err
 	}

@@ -10,9 +10,10 @@ import (
 	"github.com/varve-log/varve/kafka/record"
 )
 
-// Read fills dst with whole batches, beginning with the one that contains from, of which every one
-// ends at or below until; it returns how many bytes it filled. 0 and nil says that no such batch is
-// there yet. The caller skips records below from, as every Kafka client does.
+// Read fills dst with whole batches, beginning with the one that contains from or, where a cleaning
+// left a hole, follows it; every one ends at or below until. It returns how many bytes it filled; 0
+// and nil says that no such batch is there yet. The caller skips records below from, as every Kafka
+// client does.
 //
 // Errors: *ShortBufferError when the first batch is larger than dst, ErrBelowLocalStart,
 // ErrOffsetOutOfRange above the log end, ErrCorrupt, ErrClosed. Bytes of dst past n are garbage.
@@ -164,8 +165,8 @@ func (l *Log) needMore(h *handle, s *hotSegment, pos int64, need int, until kafk
 	return &ShortBufferError{Need: need}
 }
 
-// seek finds the position of the batch that contains from: the index's floor, then headers. A floor
-// that lies behind is damage that no checksum showed.
+// seek finds the position of the batch that contains or follows from: the index's floor, then
+// headers. A floor that lies behind is damage that no checksum showed.
 func (l *Log) seek(s *hotSegment, h *handle, from kafka.Offset, size int64) (int64, error) {
 	pos, err := l.floor(s, uint32(from-s.base))
 	if err != nil {
@@ -190,8 +191,9 @@ func (l *Log) seek(s *hotSegment, h *handle, from kafka.Offset, size int64) (int
 	return at, nil
 }
 
-// walkTo finds the batch that contains from, beginning with one at or before it. size when there is
-// none, errTorn when pos is not the position of such a batch.
+// walkTo finds the batch that contains from or follows it, beginning with one at or before it, or
+// the segment's first. size when there is none, errTorn when pos is not the position of such a
+// batch.
 func walkTo(h *handle, pos int64, from kafka.Offset, size int64) (int64, error) {
 	sc := newScanner(h, pos, size, false)
 	defer sc.close()
@@ -202,7 +204,7 @@ func walkTo(h *handle, pos int64, from kafka.Offset, size int64) (int64, error) 
 			return size, nil
 		case err != nil:
 			return 0, err
-		case b.batch.BaseOffset() > from:
+		case b.batch.BaseOffset() > from && b.pos == pos && pos > 0:
 			return 0, fmt.Errorf("offset %d at byte %d is past %d: %w",
 				b.batch.BaseOffset(), b.pos, from, errTorn)
 		case b.next() > from:

@@ -7,7 +7,6 @@ import (
 	iofs "io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/varve-log/varve/internal/vfs"
 	"github.com/varve-log/varve/kafka"
@@ -34,39 +33,6 @@ func HasCheckpoint(fs vfs.FS, dir string) (bool, error) {
 // have ended the log at any point, so its end has to be held against what is known elsewhere.
 func (l *Log) Rebuilt() bool { return l.rebuilt }
 
-// listing is what a log directory holds.
-type listing struct {
-	logs      []kafka.Offset // ascending
-	indexes   []kafka.Offset
-	snapshots []kafka.Offset
-	present   bool // the directory exists
-}
-
-func (l *Log) list() (listing, error) {
-	names, err := l.files.fs.ReadDir(l.files.dir)
-	if errors.Is(err, iofs.ErrNotExist) {
-		return listing{}, nil
-	}
-	if err != nil {
-		return listing{}, err
-	}
-	out := listing{present: true}
-	for _, name := range names {
-		if base, ok := parseFileName(name, logSuffix); ok {
-			out.logs = append(out.logs, base)
-		} else if base, ok := parseFileName(name, indexSuffix); ok {
-			out.indexes = append(out.indexes, base)
-		} else if base, ok := parseFileName(name, snapshotSuffix); ok {
-			out.snapshots = append(out.snapshots, base)
-		} else if strings.HasSuffix(name, vfs.TempSuffix) {
-			if err := removeIfThere(l.files.fs, filepath.Join(l.files.dir, name)); err != nil {
-				return out, err
-			}
-		}
-	}
-	return out, nil
-}
-
 // recover brings the log to the state that its directory proves. It runs alone, before anyone has
 // the log, and so takes no locks.
 func (l *Log) recover(opening Opening) error {
@@ -89,7 +55,9 @@ func (l *Log) recover(opening Opening) error {
 	}
 	l.logStart.Store(max(l.logStart.Load(), int64(opening.LogStartOffset)))
 	l.forgetEpochs()
-	l.sweepOrphans(ls)
+	if err := l.sweepOrphans(ls); err != nil {
+		return err
+	}
 	l.finishRecovery()
 	return nil
 }
@@ -125,6 +93,9 @@ func (l *Log) readCheckpoints(ls listing) *checkpoint {
 	for _, c := range []*checkpoint{durable, fast} {
 		if c != nil {
 			l.marks.sequence = max(l.marks.sequence, c.sequence)
+			for i := range c.segments {
+				l.gen = max(l.gen, c.segments[i].gen)
+			}
 		}
 	}
 	if fast != nil && (durable == nil || fast.sequence > durable.sequence) {
@@ -165,13 +136,13 @@ func (l *Log) fits(c *checkpoint, ls listing) error {
 		return nil // resume makes the files fit
 	}
 	a := c.active()
-	if !slices.Contains(ls.logs, a.base) {
+	if !slices.Contains(ls.logs, a.id()) {
 		return fmt.Errorf("segment %d is missing: %w", a.base, ErrCorrupt)
 	}
 	if a.bytes == 0 {
 		return nil
 	}
-	f, err := l.files.fs.Open(l.files.path(a.base, logSuffix))
+	f, err := l.files.fs.Open(l.files.path(a.id(), logSuffix))
 	if err != nil {
 		return err
 	}
@@ -194,6 +165,7 @@ func (l *Log) resume(c *checkpoint, ls listing) error {
 	l.epochs.entries = c.epochs
 	l.producers.load(c.producers)
 	l.txns.load(c.producers, c.aborted)
+	l.cleaned = c.cleaned
 	if c.pending {
 		if err := l.finishCut(c, &ls); err != nil {
 			return err
@@ -201,7 +173,7 @@ func (l *Log) resume(c *checkpoint, ls listing) error {
 	}
 	var segs []*hotSegment
 	for i, info := range c.segments {
-		if !slices.Contains(ls.logs, info.base) {
+		if !slices.Contains(ls.logs, info.id()) {
 			if len(segs) > 0 {
 				return fmt.Errorf("segment %d is missing between others: %w", info.base, ErrCorrupt)
 			}
@@ -223,27 +195,25 @@ func (l *Log) resume(c *checkpoint, ls listing) error {
 // one no longer than it says.
 func (l *Log) finishCut(c *checkpoint, ls *listing) error {
 	l.deps.Logger.Info("finishing an interrupted truncation", "base_offset", c.active().base)
-	keep := map[kafka.Offset]bool{}
-	for _, s := range c.segments {
-		keep[s.base] = true
+	keep := map[segmentID]bool{}
+	for i := range c.segments {
+		keep[c.segments[i].id()] = true
 	}
-	for _, base := range ls.logs {
-		if keep[base] {
+	for _, id := range ls.logs {
+		if keep[id] {
 			continue
 		}
-		for _, suffix := range []string{logSuffix, indexSuffix} {
-			if err := removeIfThere(l.files.fs, l.files.path(base, suffix)); err != nil {
-				return err
-			}
+		if err := l.files.unlink(id); err != nil {
+			return err
 		}
 	}
 	a := c.active()
 	if err := l.cutActiveFile(a); err != nil {
 		return err
 	}
-	ls.logs = slices.DeleteFunc(ls.logs, func(o kafka.Offset) bool { return !keep[o] })
-	if !slices.Contains(ls.logs, a.base) {
-		ls.logs = append(ls.logs, a.base)
+	ls.logs = slices.DeleteFunc(ls.logs, func(id segmentID) bool { return !keep[id] })
+	if !slices.Contains(ls.logs, a.id()) {
+		ls.logs = append(ls.logs, a.id())
 	}
 	if err := l.files.fs.SyncDir(l.files.dir); err != nil {
 		return err
@@ -255,7 +225,7 @@ func (l *Log) finishCut(c *checkpoint, ls *listing) error {
 
 // cutActiveFile gives the file the length its info has, and makes an empty one where there is none.
 func (l *Log) cutActiveFile(a *segmentInfo) (err error) {
-	name := l.files.path(a.base, logSuffix)
+	name := l.files.path(a.id(), logSuffix)
 	f, err := l.files.fs.OpenReadWrite(name)
 	if errors.Is(err, iofs.ErrNotExist) && a.bytes == 0 {
 		f, err = l.files.fs.Create(name)
@@ -280,7 +250,8 @@ func (l *Log) cutActiveFile(a *segmentInfo) (err error) {
 // rebuild scans every segment, when no checkpoint can be believed. The producer state begins with
 // the snapshot at the oldest segment, or with what was sealed there.
 func (l *Log) rebuild(ls listing, o Opening) error {
-	oldest := ls.logs[0]
+	first := ls.newest(ls.logs[0].base)
+	oldest := first.base
 	l.rebuilt = true
 	l.deps.Logger.Warn("no usable checkpoint, scanning all segments",
 		"base_offset", oldest, "segments", len(ls.logs))
@@ -298,16 +269,24 @@ func (l *Log) rebuild(ls listing, o Opening) error {
 			l.epochs.assign(e.Epoch, e.StartOffset)
 		}
 	}
-	s := newSegment(emptyInfo(oldest))
-	s.index.reset()
-	s.created = true
-	l.view.Store(&view{segs: []*hotSegment{s}})
+	l.view.Store(&view{segs: []*hotSegment{foundSegment(first)}})
 	l.flushed.Store(int64(oldest))
 	return l.replay(ls)
 }
 
+// foundSegment is a segment of which nothing but its file's name is known.
+func foundSegment(id segmentID) *hotSegment {
+	info := emptyInfo(id.base)
+	info.gen = id.gen
+	s := newSegment(info)
+	s.index.reset()
+	s.created = true
+	return s
+}
+
 // replay takes in the batches after the active segment's known end, there and in the segments that
 // were begun later. The first batch that is torn, or does not follow, ends the log: the rest goes.
+// Of files for the same offsets the newest cleaning's counts; what it was made of is in the way.
 func (l *Log) replay(ls listing) error {
 	for {
 		active := l.view.Load().active()
@@ -315,28 +294,27 @@ func (l *Log) replay(ls listing) error {
 		if err != nil {
 			return err
 		}
-		later := slices.DeleteFunc(slices.Clone(ls.logs), func(o kafka.Offset) bool {
-			return o <= active.base
+		next := active.info.next
+		later := slices.DeleteFunc(slices.Clone(ls.logs), func(id segmentID) bool {
+			return id.base <= active.base || !torn && id.base < next && active.id.gen > 0
 		})
 		if len(later) == 0 {
 			return nil
 		}
-		if torn || later[0] != active.info.next || active.info.bytes == 0 {
-			return l.dropLater(later, active.info.next)
+		if torn || later[0].base != next || active.info.bytes == 0 {
+			return l.dropLater(later, next)
 		}
 		l.closeReplayed(active)
-		next := newSegment(emptyInfo(later[0]))
-		next.created = true
-		next.index.reset()
 		segs := l.view.Load().segs
-		l.view.Store(&view{segs: append(slices.Clip(segs), next)})
+		found := foundSegment(ls.newest(next))
+		l.view.Store(&view{segs: append(slices.Clip(segs), found)})
 	}
 }
 
 // closeReplayed marks a segment as rolled whose roll no checkpoint knows.
 func (l *Log) closeReplayed(s *hotSegment) {
 	s.info.rolledMs = l.nowMs()
-	if st, err := l.files.fs.Stat(l.files.path(s.base, logSuffix)); err == nil {
+	if st, err := l.files.fs.Stat(l.files.path(s.id, logSuffix)); err == nil {
 		s.info.rolledMs = st.ModTime.UnixMilli()
 	}
 	s.info.synced, s.reported = false, false
@@ -344,14 +322,12 @@ func (l *Log) closeReplayed(s *hotSegment) {
 }
 
 // dropLater removes segments that do not follow: they were never synced, or were being truncated.
-func (l *Log) dropLater(later []kafka.Offset, end kafka.Offset) error {
-	for _, base := range slices.Backward(later) {
-		l.deps.Logger.Warn("segment does not follow, removed", "base_offset", base,
+func (l *Log) dropLater(later []segmentID, end kafka.Offset) error {
+	for _, id := range slices.Backward(later) {
+		l.deps.Logger.Warn("segment does not follow, removed", "base_offset", id.base,
 			"log_end_offset", end)
-		for _, suffix := range []string{logSuffix, indexSuffix} {
-			if err := removeIfThere(l.files.fs, l.files.path(base, suffix)); err != nil {
-				return err
-			}
+		if err := l.files.unlink(id); err != nil {
+			return err
 		}
 	}
 	return l.files.fs.SyncDir(l.files.dir)
@@ -374,7 +350,7 @@ func (l *Log) replaySegment(s *hotSegment) (torn bool, err error) {
 	nowMs := l.nowMs()
 	for {
 		b, err := sc.next()
-		if err == nil && (b.batch.BaseOffset() != s.info.next || sc.pos > segmentBytesMax) {
+		if err == nil && (!s.followed(b.batch.BaseOffset()) || sc.pos > segmentBytesMax) {
 			err = fmt.Errorf("batch at offset %d, %d expected: %w",
 				b.batch.BaseOffset(), s.info.next, errTorn)
 		}
@@ -400,6 +376,9 @@ func (l *Log) takeIn(s *hotSegment, b batchAt, nowMs int64) error {
 	}
 	l.epochs.assign(b.batch.LeaderEpoch(), b.batch.BaseOffset())
 	l.noteLocked(s, b.batch, b.size, nowMs)
+	if err := s.info.noteOldest(b.batch); err != nil {
+		return err
+	}
 	l.commitProducersLocked()
 	s.size.Store(s.info.bytes)
 	return nil
@@ -414,6 +393,10 @@ func (l *Log) replayProducer(b record.Batch, nowMs int64) error {
 	p := l.producers.staged(b.ProducerID())
 	if !b.IsControl() {
 		l.stageDataLocked(p, b, b.BaseOffset(), nowMs)
+		return nil
+	}
+	if b.Count() == 0 {
+		p.setEpoch(b.ProducerEpoch())
 		return nil
 	}
 	m, err := parseMarker(b)
@@ -431,26 +414,6 @@ func (l *Log) cutTail(h *handle, s *hotSegment, size int64, cause error) error {
 	l.metrics.truncateBytes.Add(float64(lost))
 	// Synced, or bytes behind the tear could come back after new ones were written there.
 	return firstError(h.Truncate(s.info.bytes), h.Sync())
-}
-
-// sweepOrphans removes indexes and snapshots whose segments are gone. What cannot be removed now is
-// tried at the next open.
-func (l *Log) sweepOrphans(ls listing) {
-	v := l.view.Load()
-	live := map[kafka.Offset]bool{}
-	for _, s := range v.segs {
-		live[s.base] = true
-	}
-	for _, base := range ls.indexes {
-		if !live[base] {
-			_ = l.files.fs.Remove(l.files.path(base, indexSuffix))
-		}
-	}
-	for _, at := range ls.snapshots {
-		if !live[at] {
-			_ = l.files.fs.Remove(l.files.path(at, snapshotSuffix))
-		}
-	}
 }
 
 // finishRecovery publishes what was found.

@@ -86,7 +86,7 @@ func (l *Log) Release(below kafka.Offset) (segments int, bytes int64, err error)
 // that a power loss leaves no hole in the log.
 func (l *Log) releaseFiles(s *hotSegment, sync bool) error {
 	err := l.files.remove(s)
-	err = firstError(err, removeIfThere(l.files.fs, l.files.path(s.base, snapshotSuffix)))
+	err = firstError(err, removeIfThere(l.files.fs, l.files.snapshotPath(s.base)))
 	if err == nil && sync {
 		err = l.files.fs.SyncDir(l.files.dir)
 	}

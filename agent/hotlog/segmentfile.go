@@ -45,9 +45,40 @@ func parseFileName(name, suffix string) (kafka.Offset, bool) {
 	return kafka.Offset(n), err == nil
 }
 
+// segmentID names a segment's files. What a cleaning makes of segments has another generation than
+// they, and so other names: a file never changes into another.
+type segmentID struct {
+	base kafka.Offset
+	gen  uint32 // 0 as appended, else the number of the cleaning that made it
+}
+
+// name is <base>.log, or <base>-<generation, 10 digits>.log.
+func (id segmentID) name(suffix string) string {
+	if id.gen == 0 {
+		return fileName(id.base, suffix)
+	}
+	return fileName(id.base, fmt.Sprintf("-%010d%s", id.gen, suffix))
+}
+
+// parseSegmentName is the inverse of name for one suffix.
+func parseSegmentName(name, suffix string) (id segmentID, ok bool) {
+	if id.base, ok = parseFileName(name, suffix); ok {
+		return id, true
+	}
+	stem, ok := strings.CutSuffix(name, suffix)
+	if !ok || len(stem) != 31 || stem[20] != '-' {
+		return segmentID{}, false
+	}
+	base, err1 := strconv.ParseUint(stem[:20], 10, 63)
+	gen, err2 := strconv.ParseUint(stem[21:], 10, 32)
+	return segmentID{base: kafka.Offset(base), gen: uint32(gen)},
+		err1 == nil && err2 == nil && gen > 0
+}
+
 // segmentInfo is what the log remembers of a segment without looking into its file.
 type segmentInfo struct {
 	base, next kafka.Offset
+	gen        uint32 // see segmentID
 	bytes      int64
 	// minTimestamp and maxTimestamp over the batch headers, firstTimestamp the first batch's
 	// maximum; kafka.NoTimestamp without one.
@@ -60,6 +91,8 @@ type segmentInfo struct {
 	synced                                     bool
 }
 
+func (i *segmentInfo) id() segmentID { return segmentID{base: i.base, gen: i.gen} }
+
 func emptyInfo(base kafka.Offset) segmentInfo {
 	return segmentInfo{
 		base: base, next: base, minTimestamp: kafka.NoTimestamp,
@@ -67,16 +100,19 @@ func emptyInfo(base kafka.Offset) segmentInfo {
 	}
 }
 
-// note takes in the batch at the end of the segment.
+// note takes in the batch at the end of the segment. Only its header has to be there.
 func (i *segmentInfo) note(b record.Batch, size int64, nowMs int64) {
 	pos := uint32(i.bytes)
 	maxTs := b.MaxTimestamp()
 	minTs := b.BaseTimestamp()
-	if b.TimestampType() == record.LogAppendTime {
+	if _, cleaned := b.DeleteHorizon(); cleaned || b.TimestampType() == record.LogAppendTime {
 		minTs = maxTs
 	}
 	if i.bytes == 0 {
 		i.firstTimestamp, i.firstAppendMs = maxTs, nowMs
+	}
+	if b.Count() == 0 { // a cleaning left only its offsets
+		minTs, maxTs = kafka.NoTimestamp, kafka.NoTimestamp
 	}
 	if minTs >= 0 && (i.minTimestamp < 0 || minTs < i.minTimestamp) {
 		i.minTimestamp = minTs
@@ -89,9 +125,28 @@ func (i *segmentInfo) note(b record.Batch, size int64, nowMs int64) {
 	i.next = b.BaseOffset() + kafka.Offset(b.LastOffsetDelta()) + 1
 }
 
+// noteOldest corrects minTimestamp for a whole batch whose base timestamp is a delete horizon.
+func (i *segmentInfo) noteOldest(b record.Batch) error {
+	if _, cleaned := b.DeleteHorizon(); !cleaned || b.Count() == 0 {
+		return nil
+	}
+	low, _, err := b.TimestampBounds(record.DefaultLimits())
+	if low >= 0 && low < i.minTimestamp {
+		i.minTimestamp = low
+	}
+	return err
+}
+
+// followed reports whether a batch at this offset may be the segment's next. Appends leave no gap;
+// cleanings do.
+func (s *hotSegment) followed(base kafka.Offset) bool {
+	return base == s.info.next || s.id.gen > 0 && base > s.info.next
+}
+
 // hotSegment is one file of batches and what belongs to it.
 type hotSegment struct {
 	base  kafka.Offset
+	id    segmentID
 	file  slot
 	index index
 	// size is how many bytes readers may see: whole batches of successful appends.
@@ -110,7 +165,7 @@ type hotSegment struct {
 }
 
 func newSegment(info segmentInfo) *hotSegment {
-	s := &hotSegment{base: info.base, info: info, indexedAt: info.bytes}
+	s := &hotSegment{base: info.base, id: info.id(), info: info, indexedAt: info.bytes}
 	s.size.Store(info.bytes)
 	s.index.stored, s.index.sum = info.indexStored, info.indexSum
 	s.index.made = info.indexStored > 0
@@ -148,8 +203,13 @@ type files struct {
 	made bool // the directory exists; guarded by Log.mu
 }
 
-func (f *files) path(base kafka.Offset, suffix string) string {
-	return filepath.Join(f.dir, fileName(base, suffix))
+func (f *files) path(id segmentID, suffix string) string {
+	return filepath.Join(f.dir, id.name(suffix))
+}
+
+// snapshotPath names the producers as of an offset.
+func (f *files) snapshotPath(at kafka.Offset) string {
+	return filepath.Join(f.dir, fileName(at, snapshotSuffix))
 }
 
 func (f *files) checkpointPath() string { return filepath.Join(f.dir, checkpointFile) }
@@ -157,7 +217,7 @@ func (f *files) checkpointPath() string { return filepath.Join(f.dir, checkpoint
 // open pins the segment's file.
 func (f *files) open(s *hotSegment) (*handle, error) {
 	return f.set.acquire(&s.file, func() (vfs.File, error) {
-		return f.fs.OpenReadWrite(f.path(s.base, logSuffix))
+		return f.fs.OpenReadWrite(f.path(s.id, logSuffix))
 	})
 }
 
@@ -169,7 +229,7 @@ func (f *files) create(s *hotSegment) error {
 		}
 		f.made = true
 	}
-	file, err := f.fs.Create(f.path(s.base, logSuffix))
+	file, err := f.fs.Create(f.path(s.id, logSuffix))
 	if err != nil {
 		return err
 	}
@@ -182,7 +242,7 @@ func (f *files) create(s *hotSegment) error {
 
 func (f *files) indexIO(s *hotSegment) indexIO {
 	return indexIO{files: f.set, base: s.base, open: func() (vfs.File, error) {
-		name := f.path(s.base, indexSuffix)
+		name := f.path(s.id, indexSuffix)
 		file, err := f.fs.OpenReadWrite(name)
 		if errors.Is(err, iofs.ErrNotExist) {
 			return f.fs.Create(name)
@@ -200,11 +260,7 @@ func (f *files) drop(s *hotSegment) {
 // remove drops a segment and unlinks its files. A missing one is no error.
 func (f *files) remove(s *hotSegment) error {
 	f.drop(s)
-	var err error
-	for _, suffix := range []string{logSuffix, indexSuffix} {
-		err = firstError(err, removeIfThere(f.fs, f.path(s.base, suffix)))
-	}
-	return err
+	return f.unlink(s.id)
 }
 
 func removeIfThere(fs vfs.FS, name string) error {

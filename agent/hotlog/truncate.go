@@ -51,7 +51,9 @@ func (l *Log) shortenLocked(s *hotSegment, to kafka.Offset) (*hotSegment, error)
 	if err != nil {
 		return nil, err
 	}
-	kept := newSegment(emptyInfo(s.base))
+	info := emptyInfo(s.base)
+	info.gen = s.id.gen
+	kept := newSegment(info)
 	kept.created = true
 	kept.index.reset()
 	aborted := l.txns.aborted()
@@ -79,6 +81,9 @@ func (l *Log) shortenLocked(s *hotSegment, to kafka.Offset) (*hotSegment, error)
 		}
 		l.commitProducersLocked()
 		l.noteLocked(kept, b.batch, b.size, nowMs)
+		if err := kept.info.noteOldest(b.batch); err != nil {
+			return nil, l.failLocked(err)
+		}
 	}
 	kept.info.firstAppendMs = s.info.firstAppendMs
 	kept.size.Store(kept.info.bytes)
@@ -108,6 +113,7 @@ func (l *Log) Reset(o Opening) error {
 		l.epochs.assign(e.Epoch, e.StartOffset)
 	}
 	l.logStart.Store(int64(max(0, o.LogStartOffset)))
+	l.cleaned = 0
 	l.end.Store(int64(o.StartOffset)) // before replaceLocked: nothing is truncated by epoch here
 	fresh := newSegment(emptyInfo(o.StartOffset))
 	fresh.index.reset()
@@ -121,6 +127,7 @@ func (l *Log) Reset(o Opening) error {
 func (l *Log) replaceLocked(segs, gone []*hotSegment, shortened *hotSegment) error {
 	before := l.bytes.Load()
 	active := segs[len(segs)-1]
+	l.cleaned = min(l.cleaned, active.info.next)
 	l.epochs.truncateEnd(active.info.next)
 	l.view.Store(&view{segs: segs})
 	l.end.Store(int64(active.info.next))
@@ -185,7 +192,7 @@ func (l *Log) cutFilesLocked(active *hotSegment, gone []*hotSegment, shortened *
 }
 
 func (l *Log) removeSnapshot(at kafka.Offset) error {
-	return removeIfThere(l.files.fs, l.files.path(at, snapshotSuffix))
+	return removeIfThere(l.files.fs, l.files.snapshotPath(at))
 }
 
 // syncKeptLocked syncs what stays, closed segments and the one to be shortened: the checkpoint will

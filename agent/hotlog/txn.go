@@ -91,6 +91,16 @@ func (t *txnTable) release(start kafka.Offset) {
 	t.ended = slices.Clone(t.ended[from:])
 }
 
+// forget drops the aborted transactions whose markers a cleaning removed.
+func (t *txnTable) forget(markers []kafka.Offset) {
+	if len(markers) == 0 {
+		return
+	}
+	t.ended = slices.DeleteFunc(slices.Clone(t.ended), func(e endedTxn) bool {
+		return e.aborted && slices.Contains(markers, e.last)
+	})
+}
+
 // aborted gives all aborted ones.
 func (t *txnTable) aborted() []endedTxn {
 	var out []endedTxn
