@@ -22,6 +22,7 @@ func (a *Agent) openCoordinators(context.Context) error {
 		return err
 	}
 	a.txns = a.newTxns()
+	a.watchTransactions()
 	a.coordinators = map[string]shards{
 		coordinator.OffsetsTopic: a.groups, coordinator.TransactionsTopic: a.txns,
 	}

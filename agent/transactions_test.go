@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -57,10 +56,11 @@ func TestTransactions(t *testing.T) {
 		"version 2": kversion.Tip(), "version 1": kversion.V3_7_0(),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			a := start(t, testConfig(t))
 			c := client(t, a, kgo.TransactionalID("tx"), kgo.MaxVersions(versions),
 				kgo.RecordPartitioner(kgo.ManualPartitioner()))
-			createTopic(t, a, "t", 2)
+			create(t, a, "t", 2)
 			for i, commit := range []bool{true, false, true, false, true} {
 				err := ended(t, c, "t", commit, fmt.Sprint(i, "a"), fmt.Sprint(i, "b"), fmt.Sprint(i, "c"))
 				if err != nil {
@@ -78,30 +78,11 @@ func TestTransactions(t *testing.T) {
 	}
 }
 
-func createTopic(t *testing.T, a *Agent, name string, partitions int32, configs ...string) {
-	t.Helper()
-	req := kmsg.NewPtrCreateTopicsRequest()
-	topic := kmsg.NewCreateTopicsRequestTopic()
-	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, 1
-	for i := 0; i+1 < len(configs); i += 2 {
-		c := kmsg.NewCreateTopicsRequestTopicConfig()
-		c.Name, c.Value = configs[i], &configs[i+1]
-		topic.Configs = append(topic.Configs, c)
-	}
-	req.Topics = append(req.Topics, topic)
-	resp, err := req.RequestWith(testContext(t), client(t, a))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := kerr.ErrorForCode(resp.Topics[0].ErrorCode); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // A second instance fences the first, whose open transaction is aborted.
 func TestASecondInstanceFences(t *testing.T) {
+	t.Parallel()
 	a := start(t, testConfig(t))
-	createTopic(t, a, "t", 2)
+	create(t, a, "t", 2)
 	ctx := testContext(t)
 	first := client(t, a, kgo.TransactionalID("tx"), kgo.DefaultProduceTopic("t"))
 	if err := first.BeginTransaction(); err != nil {
@@ -128,12 +109,13 @@ func TestASecondInstanceFences(t *testing.T) {
 
 // A transaction that takes too long is aborted, and what it wrote is never read.
 func TestTransactionsTimeOut(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t)
 	cfg.Settings = map[string]string{
 		"transaction.abort.timed.out.transaction.cleanup.interval.ms": "100",
 	}
 	a := start(t, cfg)
-	createTopic(t, a, "t", 1)
+	create(t, a, "t", 1)
 	ctx := testContext(t)
 	slow := client(t, a, kgo.TransactionalID("slow"), kgo.DefaultProduceTopic("t"),
 		kgo.TransactionTimeout(500*time.Millisecond))
@@ -158,9 +140,10 @@ func TestTransactionsTimeOut(t *testing.T) {
 
 // The agent is killed at every stage of a transaction; it ends all the same.
 func TestTransactionsOutliveTheAgent(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t)
 	a := start(t, cfg)
-	createTopic(t, a, "t", 2)
+	create(t, a, "t", 2)
 	c := client(t, a, kgo.TransactionalID("tx"), kgo.DefaultProduceTopic("t"))
 	if err := ended(t, c, "t", true, "before"); err != nil {
 		t.Fatal(err)
@@ -184,22 +167,12 @@ func TestTransactionsOutliveTheAgent(t *testing.T) {
 	}
 }
 
-// asked sends a request to the agent, whatever coordinator it is meant for.
-func asked[S kmsg.Response](t *testing.T, a *Agent, req kmsg.Request) S {
-	t.Helper()
-	c := client(t, a)
-	resp, err := c.Broker(int(a.AgentID())).RetriableRequest(context.Background(), req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.(S)
-}
-
 // An operator sees a transaction that hangs and ends it by a marker of his own, as kafka-transactions
 // does.
 func TestATransactionIsAbortedByHand(t *testing.T) {
+	t.Parallel()
 	a := start(t, testConfig(t))
-	createTopic(t, a, "t", 1)
+	create(t, a, "t", 1)
 	c := client(t, a, kgo.TransactionalID("tx"), kgo.DefaultProduceTopic("t"))
 	if err := c.BeginTransaction(); err != nil {
 		t.Fatal(err)
@@ -207,33 +180,42 @@ func TestATransactionIsAbortedByHand(t *testing.T) {
 	if err := c.ProduceSync(testContext(t), kgo.StringRecord("hangs")).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	list := asked[*kmsg.ListTransactionsResponse](t, a, kmsg.NewPtrListTransactionsRequest())
+	list := ask[*kmsg.ListTransactionsResponse](t, a, kmsg.NewPtrListTransactionsRequest())
 	if len(list.TransactionStates) != 1 || list.TransactionStates[0].TransactionState != "Ongoing" {
 		t.Fatalf("%+v", list)
 	}
 	q := kmsg.NewPtrDescribeTransactionsRequest()
 	q.TransactionalIDs = []string{"tx"}
-	d := asked[*kmsg.DescribeTransactionsResponse](t, a, q).TransactionStates[0]
+	d := ask[*kmsg.DescribeTransactionsResponse](t, a, q).TransactionStates[0]
 	if d.State != "Ongoing" || len(d.Topics) != 1 || d.Topics[0].Topic != "t" {
 		t.Fatalf("%+v", d)
 	}
 	p := kmsg.NewPtrDescribeProducersRequest()
 	p.Topics = []kmsg.DescribeProducersRequestTopic{{Topic: "t", Partitions: []int32{0}}}
 	producers := func() kmsg.DescribeProducersResponseTopicPartitionActiveProducer {
-		return asked[*kmsg.DescribeProducersResponse](t, a, p).Topics[0].Partitions[0].ActiveProducers[0]
+		return ask[*kmsg.DescribeProducersResponse](t, a, p).Topics[0].Partitions[0].ActiveProducers[0]
 	}
 	open := producers()
 	if open.CurrentTxnStartOffset != 0 || open.ProducerID != d.ProducerID {
 		t.Fatalf("%+v", open)
+	}
+	if n, _ := a.hangingTransactions(time.Now().Add(19 * time.Minute)); n != 0 {
+		t.Fatal("it hangs too early")
+	}
+	if n, age := a.hangingTransactions(time.Now().Add(time.Hour)); n != 1 || age < time.Hour {
+		t.Fatalf("%d hang, for %s", n, age)
 	}
 	w := kmsg.NewPtrWriteTxnMarkersRequest()
 	m := kmsg.NewWriteTxnMarkersRequestMarker()
 	m.ProducerID, m.ProducerEpoch = open.ProducerID, int16(open.ProducerEpoch)
 	m.Topics = []kmsg.WriteTxnMarkersRequestMarkerTopic{{Topic: "t", Partitions: []int32{0}}}
 	w.Markers = append(w.Markers, m)
-	r := asked[*kmsg.WriteTxnMarkersResponse](t, a, w).Markers[0].Topics[0].Partitions[0]
+	r := ask[*kmsg.WriteTxnMarkersResponse](t, a, w).Markers[0].Topics[0].Partitions[0]
 	if r.ErrorCode != 0 {
 		t.Fatal(kerr.ErrorForCode(r.ErrorCode))
+	}
+	if n, age := a.hangingTransactions(time.Now().Add(time.Hour)); n != 0 || age != 0 {
+		t.Fatalf("%d hang still, for %s", n, age)
 	}
 	if after := producers(); after.CurrentTxnStartOffset != -1 {
 		t.Fatalf("%+v", after)
@@ -246,11 +228,12 @@ func TestOffsetsOfATransaction(t *testing.T) {
 		"version 2": kversion.Tip(), "version 1": kversion.V3_7_0(),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cfg := testConfig(t)
 			cfg.Settings = map[string]string{"group.initial.rebalance.delay.ms": "0"}
 			a := start(t, cfg)
-			createTopic(t, a, "in", 2)
-			createTopic(t, a, "out", 2)
+			create(t, a, "in", 2)
+			create(t, a, "out", 2)
 			ctx := testContext(t)
 			feed := client(t, a, kgo.DefaultProduceTopic("in"))
 			for i := range 20 {

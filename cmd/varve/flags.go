@@ -12,6 +12,7 @@ import (
 
 	"github.com/varve-log/varve/internal/render"
 	"github.com/varve-log/varve/kafka"
+	"github.com/varve-log/varve/tiering/replay"
 )
 
 // The flags that several verbs share. Each call makes a new one: a flag keeps the value it was given.
@@ -45,6 +46,20 @@ func outputFlag(formats ...string) cli.Flag {
 		Name: "output", Aliases: []string{"o"}, Value: formats[0],
 		Usage: "`FORMAT`: " + strings.Join(formats, ", "),
 	}
+}
+
+// readUncommittedFlag turns off what is the default everywhere in the bucket.
+func readUncommittedFlag() cli.Flag {
+	return &cli.BoolFlag{
+		Name: "read-uncommitted", Usage: "show the records of aborted transactions too",
+	}
+}
+
+func isolationOf(cmd *cli.Command) replay.Isolation {
+	if cmd.Bool("read-uncommitted") {
+		return replay.ReadUncommitted
+	}
+	return replay.ReadCommitted
 }
 
 func yesFlag() cli.Flag {

@@ -21,11 +21,13 @@ func (a *app) queryCommand() *cli.Command {
 		Name: "query", Usage: "run SQL over the sealed records of a bucket", ArgsUsage: "STATEMENT",
 		Description: "Each topic is a table with the columns partition, offset, timestamp, key, value, " +
 			"headers,\nleader_epoch, producer_id and producer_epoch. With varve.value.format=json the " +
-			"value takes\nJSON operators. No agent is asked; what is not sealed yet is not seen.",
+			"value takes\nJSON operators. No agent is asked; what is not sealed yet is not seen, " +
+			"nor what was aborted.",
 		Flags: []cli.Flag{
 			storeFlag(), outputFlag("table", "json", "csv", "arrow", "parquet"),
 			&cli.StringFlag{Name: "out", Usage: "`FILE` to write to instead of stdout"},
 			&cli.BoolFlag{Name: "explain", Usage: "print what is read and pruned instead of the rows"},
+			readUncommittedFlag(),
 			&cli.StringFlag{Name: "memory", Value: "1GiB", Usage: "largest `SIZE` of DuckDB's memory"},
 			&cli.StringFlag{Name: "temp-dir", Usage: "`DIR` to spill to when memory is used up"},
 		},
@@ -67,6 +69,7 @@ func (a *app) query(ctx context.Context, cmd *cli.Command) error {
 		return noCatalog(err, store.URL())
 	}
 	defer source.Close()
+	source.SetIsolation(isolationOf(cmd))
 	out := cmd.String("out")
 	return a.writeOut(out, func(w io.Writer) error {
 		if out == "" {

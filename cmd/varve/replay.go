@@ -21,7 +21,8 @@ func (a *app) replayCommand() *cli.Command {
 	return example(&cli.Command{
 		Name: "replay", Usage: "read sealed records straight from the bucket", ArgsUsage: "TOPIC",
 		Description: "Asks no agent. raw prints values, json one object a record; arrow and parquet have " +
-			"the\ncolumns of `varve query`. A range ends before --to. Partitions follow one another.",
+			"the\ncolumns of `varve query`. A range ends before --to. Partitions follow one another. " +
+			"What\nwas aborted is left out.",
 		Flags: []cli.Flag{
 			storeFlag(),
 			&cli.Int32SliceFlag{Name: "partition", Usage: "`NUMBER` of a partition; repeat for more"},
@@ -33,6 +34,7 @@ func (a *app) replayCommand() *cli.Command {
 			&cli.BoolFlag{
 				Name: "skip-corrupt", Usage: "pass over missing and corrupt objects, and count them",
 			},
+			readUncommittedFlag(),
 			&cli.IntFlag{Name: "parallel", Usage: "`NUMBER` of ranged GETs at once", Value: 4},
 		},
 		Action: a.replay,
@@ -105,6 +107,7 @@ type replayJob struct {
 	goOn        bool
 	skipCorrupt bool
 	parallel    int
+	isolation   replay.Isolation
 	from, to    position
 
 	footers *cache.Footers
@@ -131,6 +134,7 @@ func replayJobOf(cmd *cli.Command, topic string) (*replayJob, error) {
 	j := &replayJob{
 		topic: topic, output: replayOutput(output), out: cmd.String("out"),
 		goOn: cmd.Bool("continue"), skipCorrupt: cmd.Bool("skip-corrupt"), parallel: cmd.Int("parallel"),
+		isolation: isolationOf(cmd),
 	}
 	if j.from, err = positionOf(cmd, "from"); err != nil {
 		return nil, err

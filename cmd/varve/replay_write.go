@@ -85,7 +85,7 @@ func (j *replayJob) writePart(
 	}()
 	lines := &lineWriter{
 		w: w, partition: p.manifest.TP().Partition, json: j.output == "json",
-		offsets: p.offsets, times: j.times(),
+		offsets: p.offsets, times: j.times(), isolation: j.isolation,
 	}
 	for {
 		run, err := it.Next(ctx)
@@ -115,12 +115,13 @@ type lineWriter struct {
 	json      bool
 	offsets   kafka.OffsetRange
 	times     arrowrec.TimeRange
+	isolation replay.Isolation
 	records   record.Iterator
 	line      []byte
 }
 
 func (l *lineWriter) run(run *replay.Run) (written int64, err error) {
-	for b := range run.Committed() {
+	for b := range run.Visible(l.isolation) {
 		n, err := l.batch(b)
 		written += n
 		if err != nil {
@@ -182,7 +183,8 @@ func (j *replayJob) writeColumns(ctx context.Context, out output.Writer, p repla
 	if err != nil {
 		return err
 	}
-	rows := arrowrec.NewReader(p.manifest.TP().Partition, bucket.NewBatchReader(it), arrowrec.Options{
+	batches := bucket.NewBatchReader(it, j.isolation)
+	rows := arrowrec.NewReader(p.manifest.TP().Partition, batches, arrowrec.Options{
 		Format: j.format, Offsets: p.offsets, Times: j.times(),
 	})
 	defer func() {

@@ -12,21 +12,24 @@ import (
 // Batches implements table.Source.
 func (s *Source) Batches(_ context.Context, tp kafka.TopicPartition, r kafka.OffsetRange,
 ) (table.BatchReader, error) {
-	return &batches{s: s, tp: tp, offsets: r}, nil
+	return &batches{s: s, tp: tp, offsets: r, isolation: s.isolation}, nil
 }
 
-// NewBatchReader gives the batches of an iterator as a read_committed consumer sees them. Closing
+// NewBatchReader gives the batches of an iterator as a consumer with an isolation sees them. Closing
 // it closes the iterator.
-func NewBatchReader(it *replay.Iterator) table.BatchReader { return &batches{it: it} }
+func NewBatchReader(it *replay.Iterator, i replay.Isolation) table.BatchReader {
+	return &batches{it: it, isolation: i}
+}
 
 // batches walks the runs of an iterator, which is opened by the first Next unless it was given.
 type batches struct {
-	s       *Source
-	tp      kafka.TopicPartition
-	offsets kafka.OffsetRange
-	it      *replay.Iterator
-	run     *replay.Run
-	ahead   []record.Batch // of run
+	s         *Source
+	tp        kafka.TopicPartition
+	offsets   kafka.OffsetRange
+	isolation replay.Isolation
+	it        *replay.Iterator
+	run       *replay.Run
+	ahead     []record.Batch // of run
 }
 
 // Next implements table.BatchReader.
@@ -43,7 +46,7 @@ func (b *batches) Next(ctx context.Context) (record.Batch, error) {
 			return nil, err
 		}
 		b.run = run
-		for batch := range run.Committed() {
+		for batch := range run.Visible(b.isolation) {
 			b.ahead = append(b.ahead, batch)
 		}
 	}

@@ -5,7 +5,7 @@
 //
 // A source sees the cluster state as of Open and each partition's manifest as of the first look
 // at it. Rows are those of a read_committed consumer: control batches and aborted transactions
-// are left out.
+// are left out. With ReadUncommitted aborted transactions are in; control batches never are.
 //
 // Concurrency: a Source is safe for concurrent use.
 //

@@ -26,6 +26,8 @@ type Source struct {
 	catalog *catalog.Reader
 	footers *cache.Footers
 	replay  *replay.Reader
+	// isolation is fixed before the first batch is read.
+	isolation replay.Isolation
 
 	mu         sync.Mutex
 	partitions map[kafka.TopicPartition]*catalog.PartitionManifest
@@ -51,6 +53,10 @@ func Open(ctx context.Context, store objstore.Store, cfg replay.Config) (*Source
 	}
 	return s, nil
 }
+
+// SetIsolation says which records of transactions are rows; before the first use. ReadCommitted is the
+// default.
+func (s *Source) SetIsolation(i replay.Isolation) { s.isolation = i }
 
 // Close frees what the source holds in memory. Readers must be closed before.
 func (s *Source) Close() error {

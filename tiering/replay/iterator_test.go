@@ -343,11 +343,15 @@ func TestCommittedLeavesOutAbortedAndControlBatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer run.Release()
-	var got []kafka.Offset
-	for batch := range run.Committed() {
-		got = append(got, batch.BaseOffset())
-	}
-	if !slices.Equal(got, []kafka.Offset{0, 1, 5}) {
-		t.Errorf("committed batches at %v", got)
+	for isolation, want := range map[Isolation][]kafka.Offset{
+		ReadCommitted: {0, 1, 5}, ReadUncommitted: {0, 1, 2, 5},
+	} {
+		var got []kafka.Offset
+		for batch := range run.Visible(isolation) {
+			got = append(got, batch.BaseOffset())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("isolation %d: batches at %v", isolation, got)
+		}
 	}
 }

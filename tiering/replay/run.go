@@ -47,6 +47,31 @@ func (r *Run) Batches() iter.Seq[record.Batch] {
 	}
 }
 
+// Isolation says which records of transactions are seen, as Kafka's isolation.level does.
+type Isolation uint8
+
+const (
+	// ReadCommitted leaves out the records of aborted transactions. What is sealed has ended, so it sees
+	// all others.
+	ReadCommitted Isolation = iota
+	// ReadUncommitted sees the records of aborted transactions too.
+	ReadUncommitted
+)
+
+// Visible walks the run as a consumer with an isolation sees it: without control batches in any case.
+func (r *Run) Visible(i Isolation) iter.Seq[record.Batch] {
+	if i == ReadCommitted {
+		return r.Committed()
+	}
+	return func(yield func(record.Batch) bool) {
+		for b := range r.Batches() {
+			if !b.IsControl() && !yield(b) {
+				return
+			}
+		}
+	}
+}
+
 // Committed walks the run as a read_committed consumer sees it: without control batches and without
 // batches of aborted transactions.
 func (r *Run) Committed() iter.Seq[record.Batch] {
