@@ -196,3 +196,21 @@ func TestTransactionsHoldTheStableOffsetBack(t *testing.T) {
 	}
 	check(l)
 }
+
+// Bug: what a coordinator writes to a transaction has no sequence number, and a restart took it for
+// a torn tail and cut the log there.
+func TestCoordinatorsRecordsSurviveARestart(t *testing.T) {
+	fs := vfs.NewMem()
+	l := testLog(t, fs, DefaultConfig(), Deps{})
+	b := record.NewBuilder(record.None)
+	b.Transactional = true
+	b.SetProducer(7, 1, kafka.NoSequence)
+	b.Append(1, []byte("group"), []byte("offset"))
+	if _, err := l.Append(build(t, b), 0, AppendOptions{Coordinator: true}); err != nil {
+		t.Fatal(err)
+	}
+	again := testLog(t, fs.ProcessCrashClone(), DefaultConfig(), Deps{})
+	if again.LogEndOffset() != 1 || again.LastStableOffset() != 0 {
+		t.Fatalf("log end %d, stable %d", again.LogEndOffset(), again.LastStableOffset())
+	}
+}

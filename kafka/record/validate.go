@@ -17,11 +17,16 @@ func (b Batch) Validate() error {
 	if count, delta := b.Count(), b.LastOffsetDelta(); int64(count) != int64(delta)+1 {
 		return fmt.Errorf("%w: %d records, last offset delta %d", ErrInvalid, count, delta)
 	}
+	if b.ProducerID() >= 0 && !b.IsControl() && b.BaseSequence() < 0 {
+		return fmt.Errorf("%w: producer %d with sequence %d",
+			ErrInvalid, b.ProducerID(), b.BaseSequence())
+	}
 	return nil
 }
 
 // ValidateStored is Validate for a batch from a log: compaction may have removed records, so that
-// the count can be below the offset delta.
+// the count can be below the offset delta, and what a coordinator wrote to a producer's transaction
+// has no sequence.
 func (b Batch) ValidateStored() error {
 	if len(b) < HeaderSize {
 		return fmt.Errorf("%w: %d bytes, the header has %d", ErrTruncated, len(b), HeaderSize)
@@ -51,9 +56,9 @@ func (b Batch) validateFields() error {
 		return fmt.Errorf("%w: %d records, last offset delta %d", ErrInvalid, count, delta)
 	case b.BaseOffset() < 0 || int64(b.BaseOffset()) > math.MaxInt64-int64(delta)-1:
 		return fmt.Errorf("%w: base offset %d", ErrInvalid, b.BaseOffset())
-	case b.ProducerID() >= 0 && !b.IsControl() && (b.ProducerEpoch() < 0 || b.BaseSequence() < 0):
-		return fmt.Errorf("%w: producer %d with epoch %d and sequence %d",
-			ErrInvalid, b.ProducerID(), b.ProducerEpoch(), b.BaseSequence())
+	case b.ProducerID() >= 0 && !b.IsControl() && b.ProducerEpoch() < 0:
+		return fmt.Errorf("%w: producer %d with epoch %d",
+			ErrInvalid, b.ProducerID(), b.ProducerEpoch())
 	case b.IsTransactional() && b.ProducerID() < 0:
 		return fmt.Errorf("%w: transactional without a producer id", ErrInvalid)
 	}

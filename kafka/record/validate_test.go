@@ -42,6 +42,10 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 			be.PutUint64(b[posProducerID:], 5)
 			be.PutUint16(b[posProducerEpoch:], 0)
 			fixCRC(b)
+		}, ErrInvalid, true}, // a coordinator writes it
+		"producer without epoch": {func(b Batch) {
+			be.PutUint64(b[posProducerID:], 5)
+			fixCRC(b)
 		}, ErrInvalid, false},
 		"transaction without producer": {func(b Batch) {
 			b[posAttributes+1] |= attrTransactional
