@@ -14,9 +14,12 @@ import (
 )
 
 // HasCheckpoint reports whether the log in dir was ever checkpointed. One that was not, since its
-// first append was cut short or is a moment ago, does not know by itself where it began: its
-// Opening must.
+// first append was cut short or is a moment ago, or whose Restore was cut short, does not know by
+// itself where it began: its Opening must.
 func HasCheckpoint(fs vfs.FS, dir string) (bool, error) {
+	if unfinished, err := isUnfinished(fs, dir); unfinished || err != nil {
+		return false, err
+	}
 	for _, name := range []string{checkpointFile, fastFile} {
 		_, err := fs.Stat(filepath.Join(dir, name))
 		if err == nil {
@@ -36,6 +39,9 @@ func (l *Log) Rebuilt() bool { return l.rebuilt }
 // recover brings the log to the state that its directory proves. It runs alone, before anyone has
 // the log, and so takes no locks.
 func (l *Log) recover(opening Opening) error {
+	if err := l.dropUnfinished(); err != nil {
+		return err
+	}
 	ls, err := l.list()
 	if err != nil {
 		return err
