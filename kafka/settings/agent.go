@@ -23,7 +23,8 @@ type Agent struct {
 	ConsumerGroups           ConsumerGroups // group.consumer.*
 	TransactionTopic         InternalTopic  // transaction.state.log.*
 	Transactions             Transactions
-	TransactionTopicMinISR   int // transaction.state.log.min.isr
+	TransactionTopicMinISR   int           // transaction.state.log.min.isr
+	CheckpointMaxAge         time.Duration // varve.checkpoint.max.age.ms
 	// TopicDefaults are explicit agent settings by the name of the topic setting that they are the
 	// default of.
 	TopicDefaults map[string]string
@@ -97,7 +98,8 @@ func AgentFromConfigs(configs ...map[string]string) (*Agent, error) {
 			TwoPhase:       v.boolean("transaction.two.phase.commit.enable"),
 			Verification:   v.boolean("transaction.partition.verification.enable"),
 		},
-		TopicDefaults: topicDefaults(all),
+		CheckpointMaxAge: v.millis("varve.checkpoint.max.age.ms"),
+		TopicDefaults:    topicDefaults(all),
 	}
 	return a, v.err
 }

@@ -161,6 +161,11 @@ var ownAgentSettings = sorted(slices.Concat([]*Setting{
 		check: atLeast(1),
 	},
 	{
+		Name: "varve.checkpoint.max.age.ms", Type: Int, Default: "10000", ReadOnly: true,
+		Doc:   "Milliseconds for which a change of a compacted topic may be on local disk alone.",
+		check: atLeast(100),
+	},
+	{
 		Name: "varve.topic.partitions.max", Type: Int, Default: "10000", ReadOnly: true,
 		Doc:   "Partitions that one request may create, and that one topic may have.",
 		check: atLeast(1),
