@@ -15,6 +15,7 @@ import (
 
 	"github.com/varve-log/varve/agent/admin"
 	"github.com/varve-log/varve/agent/broker"
+	"github.com/varve-log/varve/agent/checkpointer"
 	"github.com/varve-log/varve/agent/coordinate"
 	"github.com/varve-log/varve/agent/datadir"
 	"github.com/varve-log/varve/agent/group"
@@ -50,6 +51,7 @@ type Agent struct {
 	ranges     *cache.Cache
 	reads      *readpath.Reader
 	sealer     *tiering.Sealer
+	saver      *checkpointer.Checkpointer
 	broker     *broker.Server
 	admin      *admin.Server
 	kafkaSide  net.Listener
@@ -74,6 +76,7 @@ type Agent struct {
 	failed   chan error
 	workers  errgroup.Group
 	sealing  chan struct{} // closed when the sealer's Run has returned
+	saving   chan struct{} // closed when the checkpointer's Run has returned
 	stopSeal context.CancelFunc
 	stopOnce sync.Once
 	stopErr  error
@@ -85,6 +88,8 @@ type parts struct {
 	// wrapStore is put around the store that the URL names.
 	wrapStore func(objstore.Store) objstore.Store
 	sealing   tiering.Config
+	// saving, if not nil, changes how checkpoints are saved.
+	saving func(*checkpointer.Config)
 }
 
 func realParts() parts {
@@ -132,7 +137,7 @@ func startWith(
 	}
 	a := &Agent{
 		cfg: cfg, logger: logger, registry: prometheus.NewRegistry(), fs: with.fs, with: with,
-		failed: make(chan error, 1), sealing: make(chan struct{}),
+		failed: make(chan error, 1), sealing: make(chan struct{}), saving: make(chan struct{}),
 		offline: map[kafka.TopicPartition]error{},
 	}
 	a.running, a.cancel = context.WithCancel(context.Background())

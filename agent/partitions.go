@@ -112,7 +112,7 @@ func (a *Agent) closeAll(ctx context.Context, gone []*partition.Partition, state
 	for _, p := range gone {
 		group.Go(func() error {
 			tp := p.TopicPartition()
-			err := a.sealer.Remove(ctx, tp)
+			err := errors.Join(a.sealer.Remove(ctx, tp), a.saver.Remove(ctx, tp))
 			if _, exists := state.TopicByID(tp.Topic); exists {
 				err = errors.Join(err, p.Close())
 			} else {
@@ -167,14 +167,15 @@ func (a *Agent) loadAndSeal(opened []*partition.Partition) {
 	}
 }
 
-// beginSealing gives a partition whose manifest is loaded into the sealer's care, unless it is there
-// or was closed meanwhile.
+// beginSealing gives a partition whose manifest is loaded into the care of the sealer and of the
+// checkpointer, unless it is there or was closed meanwhile.
 func (a *Agent) beginSealing(p *partition.Partition) {
 	a.followMu.Lock()
 	defer a.followMu.Unlock()
 	tp := p.TopicPartition()
 	if a.openReplica(tp) == p && !a.sealer.Has(tp) {
 		a.sealer.Add(p.Sealable())
+		a.saver.Add(p.Savable())
 	}
 }
 

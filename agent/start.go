@@ -14,6 +14,7 @@ import (
 	"github.com/varve-log/varve/agent/admin"
 	"github.com/varve-log/varve/agent/api"
 	"github.com/varve-log/varve/agent/broker"
+	"github.com/varve-log/varve/agent/checkpointer"
 	"github.com/varve-log/varve/agent/datadir"
 	"github.com/varve-log/varve/agent/hotlog"
 	"github.com/varve-log/varve/agent/readpath"
@@ -101,7 +102,10 @@ func (a *Agent) openCatalog(ctx context.Context) error {
 		return err
 	}
 	loss := a.dir.PossibleLoss() || decision.NewDisk && !decision.Holder.CleanStop
-	a.doubt = doubt{stale: a.dir.Doubtful() || decision.NewDisk, fence: a.dir.Doubtful() || loss}
+	a.doubt = doubt{
+		stale: a.dir.Doubtful() || decision.NewDisk, fence: a.dir.Doubtful() || loss,
+		archived: decision.NewDisk && decision.Holder.CleanStop,
+	}
 	if a.doubt.stale {
 		// Before the commit: a start after it no longer sees that another disk had the id.
 		if err := a.dir.MarkDoubtful(); err != nil {
@@ -148,6 +152,29 @@ func (a *Agent) openReads(context.Context) error {
 	sealing.Cluster = a.catalog.State().ClusterID
 	a.sealer, err = tiering.New(sealing, tiering.Deps{
 		Store: a.store, Logger: a.logger, Registerer: a.registry, StoreNow: a.catalog.StoreNow,
+	})
+	if err != nil {
+		return err
+	}
+	return a.openSaver()
+}
+
+// openSaver makes the checkpointer, which restores while partitions are opened.
+func (a *Agent) openSaver() error {
+	s, err := a.effectiveSettings(a.catalog.State(), nil)
+	if err != nil {
+		return err
+	}
+	cfg := checkpointer.DefaultConfig()
+	cfg.Agent, cfg.Incarnation = a.self.ID, a.self.Incarnation
+	cfg.Cluster = a.catalog.State().ClusterID
+	cfg.MaxAge = s.CheckpointMaxAge
+	cfg.ScanInterval = min(cfg.ScanInterval, cfg.MaxAge/10)
+	if a.with.saving != nil {
+		a.with.saving(&cfg)
+	}
+	a.saver, err = checkpointer.New(cfg, checkpointer.Deps{
+		Catalog: a.catalog, Logger: a.logger, Registerer: a.registry,
 	})
 	return err
 }

@@ -39,6 +39,7 @@ func (a *Agent) stop() error {
 	a.cancel()
 	a.stopSeal()
 	<-a.sealing
+	<-a.saving
 	_ = a.workers.Wait() // the functions return nil
 	a.reads.Close()
 	closed := a.closePartitions()
@@ -49,20 +50,26 @@ func (a *Agent) stop() error {
 	return errors.Join(errs...)
 }
 
-// sealRest seals what is not in the bucket yet and reports whether everything is: whether the local
-// disk may be lost without losing records.
+// sealRest seals and saves what is not in the bucket yet and reports whether everything is: whether
+// the local disk may be lost without losing records.
 func (a *Agent) sealRest() bool {
 	if a.cfg.StopSealTimeMax == 0 || a.catalog.Superseded() != nil {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.StopSealTimeMax)
 	defer cancel()
+	saved := make(chan error, 1)
+	go func() { saved <- a.saver.Flush(ctx) }()
 	for _, r := range a.sealer.SealAll(ctx) {
 		if r.Err != nil {
 			a.logger.Warn("not sealed before the stop, the local disk holds the rest",
 				"topic_id", r.TP.Topic.Hex(), "partition", r.TP.Partition,
 				"verified_end", r.VerifiedEnd, "err", r.Err)
 		}
+	}
+	if err := <-saved; err != nil {
+		a.logger.Warn("compacted logs not saved before the stop, the local disk holds the rest",
+			"err", err)
 	}
 	return a.allSealed()
 }
@@ -73,9 +80,9 @@ func (a *Agent) allSealed() bool {
 	a.followMu.Lock()
 	offline := len(a.offline)
 	a.followMu.Unlock()
-	for _, p := range a.topology.Load().open {
+	for tp, p := range a.topology.Load().open {
 		log := p.Log()
-		if log.LogEndOffset() > max(p.VerifiedEnd(), log.LogStartOffset()) {
+		if log.LogEndOffset() > max(p.VerifiedEnd(), log.LogStartOffset(), a.saver.SavedEnd(tp)) {
 			return false
 		}
 	}

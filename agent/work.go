@@ -35,6 +35,13 @@ func (a *Agent) startWork(context.Context) error {
 		}
 		return nil
 	})
+	a.workers.Go(func() error {
+		defer close(a.saving)
+		if err := a.saver.Run(sealing); err != nil && !errors.Is(err, context.Canceled) {
+			a.fail(err)
+		}
+		return nil
+	})
 	a.every(checkpointInterval, a.checkpoint)
 	a.every(refreshInterval, a.refresh)
 	a.every(offlineRetryInterval, a.retryOffline)
@@ -43,7 +50,7 @@ func (a *Agent) startWork(context.Context) error {
 	}
 	if a.cfg.SweepInterval > 0 {
 		sweeper := gc.New(a.catalog, gc.Options{
-			Grace: a.cfg.SweepGrace, Leads: a.leads, Logger: a.logger,
+			Grace: a.cfg.SweepGrace, Leads: a.leads, Saves: a.saves, Logger: a.logger,
 			Metrics: gc.NewMetrics(a.registry),
 		})
 		a.every(a.cfg.SweepInterval, func(ctx context.Context) {
@@ -129,6 +136,14 @@ func (a *Agent) leads(tp kafka.TopicPartition) (gc.Lead, bool) {
 		Epoch:          p.LeaderEpoch(),
 		UploadInFlight: func(uid string) bool { return a.sealer.UploadInFlight(tp, uid) },
 	}, true
+}
+
+// saves tells the sweeper of this agent's checkpoints.
+func (a *Agent) saves(agent int32) (gc.Saver, bool) {
+	if agent != a.self.ID {
+		return gc.Saver{}, false
+	}
+	return gc.Saver{Incarnation: a.self.Incarnation, InFlight: a.saver.InFlight}, true
 }
 
 // closePartitions flushes and closes every open partition.
