@@ -20,6 +20,7 @@ type group struct {
 	cleaned  kafka.Offset // unless 0, how far the log is clean once this group is
 	fresh    *hotSegment
 	markers  []kafka.Offset // of aborted transactions of which nothing is left
+	dropped  bool           // tombstones went
 }
 
 // rewriteGroup filters a group into a new file and makes it the log's. A segment in which nothing
@@ -30,6 +31,7 @@ func (c *cleaning) rewriteGroup(g group, f *keys.Filter) (err error) {
 	g.markers = f.TakeForgotten()
 	if err == nil {
 		after := f.Stats()
+		g.dropped = after.TombstonesDropped > before.TombstonesDropped
 		if g.to-g.from == 1 && after.Horizons == before.Horizons &&
 			after.RecordsKept-before.RecordsKept == after.RecordsRead-before.RecordsRead &&
 			g.fresh.info.bytes == c.segs[g.from].info.bytes {
@@ -248,6 +250,9 @@ func (l *Log) install(old []*hotSegment, g group) {
 	l.view.Store(&view{segs: l.splicedLocked(old, g.fresh)})
 	l.txns.forget(g.markers)
 	l.cleaned = max(l.cleaned, g.cleaned)
+	if g.dropped {
+		l.dropped = max(l.dropped, g.fresh.info.next)
+	}
 	l.marks.changed, l.marks.durableChanged = true, true
 	delta := g.fresh.info.bytes
 	for _, s := range old {

@@ -62,6 +62,7 @@ type Log struct {
 	producers producerTable
 	txns      txnTable
 	cleaned   kafka.Offset // a cleaning has seen all keys below; see Cleanable
+	dropped   kafka.Offset // tombstones below may have been dropped; see Cleaning
 	gen       uint32       // the highest generation of a segment file ever seen here
 	staged    []txnEvent
 	verifying map[kafka.ProducerID]verification

@@ -433,6 +433,7 @@ func (l *Log) finishRecovery() {
 	for _, s := range v.segs[:len(v.segs)-1] {
 		unreported = unreported || !s.reported
 	}
+	l.recoverDropped(v)
 	end := v.active().info.next
 	l.epochs.truncateEnd(end)
 	l.end.Store(int64(end))

@@ -216,7 +216,8 @@ func (r *restorer) finish(i Image) error {
 func (r *restorer) state(i Image) *checkpoint {
 	c := &checkpoint{
 		sequence: 1, bootID: r.deps.BootID, logStart: max(0, i.LogStartOffset), flushed: i.EndOffset,
-		segments: r.segments, epochs: i.Epochs, producers: importProducers(i.Producers, r.nowMs()),
+		segments: r.segments, epochs: i.Epochs,
+		producers: importProducers(i.Producers, i.EndOffset, r.nowMs()),
 	}
 	for n := range c.segments {
 		s := &c.segments[n]

@@ -66,3 +66,26 @@ func (l *Log) BytesFrom(o kafka.Offset) int64 {
 	}
 	return n
 }
+
+// Cleaning tells what cleanings may have taken: from completeFrom on every tombstone is there, and
+// for each record that went a later one of its key lies below end.
+func (l *Log) Cleaning() (completeFrom, end kafka.Offset) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := l.view.Load()
+	for _, s := range v.segs {
+		if s.info.gen > 0 { // a cleaning goes up to the active segment at most
+			end = v.active().base
+		}
+	}
+	return l.dropped, end
+}
+
+// recoverDropped assumes that any cleaning before this run dropped tombstones.
+func (l *Log) recoverDropped(v *view) {
+	for _, s := range v.segs {
+		if s.info.gen > 0 {
+			l.dropped = v.active().base
+		}
+	}
+}

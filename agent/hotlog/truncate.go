@@ -113,7 +113,7 @@ func (l *Log) Reset(o Opening) error {
 		l.epochs.assign(e.Epoch, e.StartOffset)
 	}
 	l.logStart.Store(int64(max(0, o.LogStartOffset)))
-	l.cleaned = 0
+	l.cleaned, l.dropped = 0, 0
 	l.end.Store(int64(o.StartOffset)) // before replaceLocked: nothing is truncated by epoch here
 	fresh := newSegment(emptyInfo(o.StartOffset))
 	fresh.index.reset()

@@ -57,5 +57,8 @@ func (s savable) Stable() checkpointer.Stable {
 	return checkpointer.Stable(s.Log.Stable(s.p.HighWatermark()))
 }
 
-// Cleaned tells what cleaning may have dropped.
-func (s savable) Cleaned() (completeFrom, end kafka.Offset) { return 0, 0 }
+// Cleaned tells what cleaning may have dropped. It never goes beyond the last stable offset.
+func (s savable) Cleaned() (completeFrom, end kafka.Offset) {
+	completeFrom, end = s.Cleaning()
+	return completeFrom, min(end, s.LastStableOffset())
+}

@@ -48,8 +48,9 @@ type Stats struct {
 	BytesRead, BytesKept     int64
 	// NullKeys are records that a compacted log should not have, which were dropped.
 	NullKeys int64
-	// Tombstones were kept, and Horizons set in batches that hold them or markers.
-	Tombstones, Horizons int64
+	// Tombstones were kept, and Horizons set in batches that hold them or markers. TombstonesDropped went
+	// because their horizon had passed.
+	Tombstones, Horizons, TombstonesDropped int64
 }
 
 // Filter rewrites batches: the second pass.
@@ -190,6 +191,7 @@ func (f *Filter) wants(r *record.Record, passed bool) bool {
 		f.stats.NullKeys++
 		return false
 	case r.Value == nil && passed:
+		f.stats.TombstonesDropped++
 		return false
 	}
 	last, known := f.o.Map.Get(r.Key)
