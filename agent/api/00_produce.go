@@ -56,6 +56,7 @@ type producedTopic struct {
 type producedPart struct {
 	partition int32
 	fault     fault
+	records   []recordError // why, where it is for single records
 	appended  Appended
 	waits     bool // for its commit
 	leader    int32
@@ -174,7 +175,7 @@ func (p *produce) part(partition int32) *producedPart {
 	}
 	part := p.parts[p.used]
 	p.used++
-	part.partition, part.fault, part.waits = partition, fault{}, false
+	part.partition, part.fault, part.records, part.waits = partition, fault{}, nil, false
 	part.appended = Appended{
 		BaseOffset: -1, LogStartOffset: -1, AppendTime: kafka.NoTimestamp,
 	}
@@ -203,6 +204,7 @@ func (p *produce) append(t *Topic, part *producedPart, records []byte) {
 	}
 	batch, at, f := p.checker.check(records, &t.Settings)
 	if part.fault = f; f.code != codeNone {
+		part.records = p.checker.errs.list
 		return
 	}
 	o := AppendOptions{RequiredAcks: p.acks, AppendTime: at}
@@ -374,7 +376,7 @@ func (q *producedPart) encode(b []byte, v int16) []byte {
 		b = appendInt64(b, int64(start))
 	}
 	if v >= 8 {
-		b = appendCount(b, 0, v >= 9) // record errors: a batch is refused as a whole
+		b = q.encodeRecordErrors(b, v >= 9)
 		b = appendText(b, q.fault.message, v >= 9)
 	}
 	switch {
@@ -382,6 +384,19 @@ func (q *producedPart) encode(b []byte, v int16) []byte {
 		b = appendLeaderTag(append(b, 1), 0, q.leader, q.epoch)
 	case v >= 9:
 		b = append(b, 0)
+	}
+	return b
+}
+
+// encodeRecordErrors appends the records for which the batch was refused (KIP-467).
+func (q *producedPart) encodeRecordErrors(b []byte, flexible bool) []byte {
+	b = appendCount(b, len(q.records), flexible)
+	for _, r := range q.records {
+		b = appendInt32(b, r.index)
+		b = appendText(b, r.message, flexible)
+		if flexible {
+			b = append(b, 0)
+		}
 	}
 	return b
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/varve-log/varve/kafka"
@@ -22,12 +23,14 @@ type checker struct {
 	it      record.Iterator
 	version int16 // of the Produce request
 	now     kafka.Timestamp
+	errs    recordErrors // of the batch that was checked last
 }
 
 // check validates the records of one partition and stamps them where the topic says so. On
 // success it gives the one batch and its append time. The order of checks and the codes are
 // Kafka's.
 func (c *checker) check(records []byte, t *settings.Topic) (record.Batch, kafka.Timestamp, fault) {
+	c.errs.reset()
 	if len(records) == 0 {
 		return nil, 0, fault{codeInvalidRecord, "a partition must have exactly one record batch"}
 	}
@@ -48,8 +51,19 @@ func (c *checker) check(records []byte, t *settings.Topic) (record.Batch, kafka.
 	if f := c.checkHeader(b); f.code != codeNone {
 		return nil, 0, f
 	}
-	if f := c.checkRecords(b, t); f.code != codeNone {
+	newest, f := c.checkRecords(b, t)
+	if f.code != codeNone {
+		c.errs.reset() // the batch is broken, whatever its records say
 		return nil, 0, f
+	}
+	if f = c.errs.fault(); f.code != codeNone {
+		return nil, 0, f
+	}
+	if b, f = recompressed(b, t); f.code != codeNone {
+		return nil, 0, f
+	}
+	if newest != b.MaxTimestamp() && t.TimestampType == settings.CreateTime {
+		b.SetMaxTimestamp(newest)
 	}
 	if t.TimestampType == settings.LogAppendTime {
 		b.SetAppendTime(c.now)
@@ -81,34 +95,71 @@ func (c *checker) checkHeader(b record.Batch) fault {
 }
 
 // checkRecords walks the records: each whole, offsets without gaps, timestamps within the topic's
-// limits of the agent's clock.
-func (c *checker) checkRecords(b record.Batch, t *settings.Topic) fault {
-	low, high := -forever, forever
+// limits of the agent's clock, keys where the topic is compacted. What concerns single records is
+// collected in errs. It gives the largest timestamp.
+func (c *checker) checkRecords(
+	b record.Batch, t *settings.Topic,
+) (newest kafka.Timestamp, f fault) {
+	rules := recordRules{low: -forever, high: forever, keyed: compacted(t), errs: &c.errs}
 	if t.TimestampType == settings.CreateTime {
-		low, high = c.window(t)
+		rules.low, rules.high = c.window(t)
 	}
 	if plain(b) {
-		w := walk{base: b.BaseTimestamp(), low: low, high: high}
-		return w.check(b[record.HeaderSize:], b.Count())
+		w := walk{base: b.BaseTimestamp(), recordRules: rules}
+		f = w.check(b[record.HeaderSize:], b.Count())
+		return w.newest, f
 	}
+	newest = kafka.NoTimestamp
 	c.it.Reset(b, recordLimits)
 	defer c.it.Close()
 	for i := int64(0); c.it.Next(); i++ {
 		r := c.it.Record()
 		if delta := int64(r.Offset - b.BaseOffset()); delta != i {
-			return badRecord(i, fmt.Sprintf("its offset delta is %d", delta))
+			return newest, badRecord(i, fmt.Sprintf("its offset delta is %d", delta))
 		}
-		if (r.Timestamp < low || r.Timestamp > high) && r.Timestamp != kafka.NoTimestamp {
-			return badTimestamp(r.Timestamp, i, low, high)
-		}
+		rules.check(i, r.Timestamp, r.Key == nil)
+		newest = max(newest, r.Timestamp)
 	}
 	switch err := c.it.Err(); {
 	case errors.Is(err, record.ErrTooLarge):
-		return fault{codeTooLarge, err.Error()}
+		return newest, fault{codeTooLarge, err.Error()}
 	case err != nil:
-		return fault{codeInvalidRecord, err.Error()}
+		return newest, fault{codeInvalidRecord, err.Error()}
 	}
-	return fault{}
+	return newest, fault{}
+}
+
+// compacted topics take no records without a key.
+func compacted(t *settings.Topic) bool { return strings.Contains(t.CleanupPolicy, "compact") }
+
+// recompressed gives a batch in the codec that the topic wants. It is the one path that encodes anew.
+func recompressed(b record.Batch, t *settings.Topic) (record.Batch, fault) {
+	to := b.Codec()
+	switch t.CompressionType {
+	case "producer":
+		return b, fault{}
+	case "uncompressed":
+		to = record.None
+	default:
+		if codec, err := record.ParseCodec(t.CompressionType); err == nil {
+			to = codec
+		}
+	}
+	if to == b.Codec() {
+		return b, fault{}
+	}
+	out, err := b.Recode(to, t.CompressionLevel, recordLimits)
+	switch {
+	case errors.Is(err, record.ErrTooLarge):
+		return nil, fault{codeTooLarge, err.Error()}
+	case err != nil:
+		return nil, fault{codeInvalidRecord, err.Error()}
+	case len(out) > t.MaxMessageBytes:
+		return nil, fault{codeTooLarge, fmt.Sprintf("The record batch is %d bytes when it is "+
+			"compressed with %s, which exceeds the max.message.bytes value of %d.",
+			len(out), t.CompressionType, t.MaxMessageBytes)}
+	}
+	return out, fault{}
 }
 
 // forever is beyond every timestamp.

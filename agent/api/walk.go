@@ -10,13 +10,16 @@ import (
 // walk checks the records of an uncompressed batch as checkRecords does. record.Iterator would
 // do, but builds every record; at 100 bytes a record that is most of what a produce costs.
 type walk struct {
-	base      kafka.Timestamp
-	low, high kafka.Timestamp // accepted timestamps
+	recordRules
+	base   kafka.Timestamp
+	newest kafka.Timestamp // the largest timestamp
 }
 
-// check reads count records from b and tells the first thing that is wrong.
+// check reads count records from b and tells the first thing that is wrong with their form.
 func (w *walk) check(b []byte, count int32) fault {
 	at := 0
+	// Locals stay in registers.
+	base, low, high, newest := w.base, w.low, w.high, kafka.NoTimestamp
 	for i := range int64(count) {
 		size, next := varint(b, at)
 		end := next + int(size)
@@ -25,6 +28,7 @@ func (w *walk) check(b []byte, count int32) fault {
 		}
 		delta, next := varint(b[:end], next+1) // behind the attributes
 		offset, next := varint(b[:end], next)
+		key := next
 		next = skipBytes(b[:end], next) // key
 		next = skipBytes(b[:end], next) // value
 		next = skipHeaders(b[:end], next)
@@ -34,25 +38,25 @@ func (w *walk) check(b []byte, count int32) fault {
 		if offset != i {
 			return badRecord(i, fmt.Sprintf("its offset delta is %d", offset))
 		}
-		ts := w.base + kafka.Timestamp(delta)
-		if (ts < w.low || ts > w.high) && ts != kafka.NoTimestamp {
-			return badTimestamp(ts, i, w.low, w.high)
+		ts := base + kafka.Timestamp(delta)
+		newest = max(newest, ts)
+		if ts < low || ts > high || w.keyed {
+			w.recordRules.check(i, ts, b[key] == nullLength)
 		}
 		at = end
 	}
+	w.newest = newest
 	if at != len(b) {
 		return fault{codeInvalidRecord, fmt.Sprintf("%d bytes follow the last record", len(b)-at)}
 	}
 	return fault{}
 }
 
+// nullLength is the varint of -1, the length of what is null.
+const nullLength = 1
+
 func badRecord(i int64, why string) fault {
 	return fault{codeInvalidRecord, fmt.Sprintf("record %d of the batch is malformed: %s", i, why)}
-}
-
-func badTimestamp(ts kafka.Timestamp, i int64, low, high kafka.Timestamp) fault {
-	return fault{codeBadTimestamp, fmt.Sprintf("Timestamp %d of message with offset %d is out of "+
-		"range. The timestamp should be within [%d, %d]", ts, i, low, high)}
 }
 
 // varint reads a zigzag varint at a position and gives the next position, which is negative, here

@@ -25,16 +25,21 @@ func FuzzWalk(f *testing.F) {
 		if count == 0 {
 			return
 		}
-		w := walk{low: -forever, high: forever}
+		w := walk{recordRules: recordRules{low: -forever, high: forever, errs: new(recordErrors)}}
 		got := w.check(records, int32(count)).code == codeNone
 		it := whole.Records(record.DefaultLimits())
 		defer it.Close()
 		want := true
+		newest := kafka.NoTimestamp
 		for i := kafka.Offset(0); it.Next(); i++ {
 			want = want && it.Record().Offset == i
+			newest = max(newest, it.Record().Timestamp)
 		}
 		if want = want && it.Err() == nil; got != want {
 			t.Errorf("walk %v, iterator %v (%v)", got, want, it.Err())
+		}
+		if got && w.newest != newest {
+			t.Errorf("newest %d, iterator %d", w.newest, newest)
 		}
 	})
 }

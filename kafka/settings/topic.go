@@ -10,7 +10,8 @@ import (
 // Topic is the effective settings of one topic. Sizes are bytes; a bound of -1 is none.
 type Topic struct {
 	CleanupPolicy       string        // cleanup.policy: "delete"
-	CompressionType     string        // compression.type: "producer"
+	CompressionType     string        // compression.type: producer, uncompressed or a codec
+	CompressionLevel    int           // compression.<type>.level; 0 for a type without levels
 	SegmentBytes        int64         // segment.bytes: an active segment is rolled at this size
 	SegmentAge          time.Duration // segment.ms
 	SegmentJitter       time.Duration // segment.jitter.ms; at most SegmentAge
@@ -84,6 +85,10 @@ func FromConfigs(configs map[string]string, defaults *Agent) (Topic, error) {
 		FlushInterval:       v.millis("flush.ms"),
 		SealAgeMax:          v.millis("varve.seal.max.age.ms"),
 		ValueFormat:         v.text("varve.value.format"),
+	}
+	switch t.CompressionType {
+	case "gzip", "lz4", "zstd":
+		t.CompressionLevel = int(v.long("compression." + t.CompressionType + ".level"))
 	}
 	if v.text("message.timestamp.type") == "LogAppendTime" {
 		t.TimestampType = LogAppendTime
