@@ -58,7 +58,7 @@ func TestValidateTopic(t *testing.T) {
 		{"cleanup.policy", "compact", "not supported yet"},
 		{"cleanup.policy", "", "not supported yet"},
 		{"compression.type", "foo", "one of: uncompressed, zstd, lz4, snappy, gzip, producer"},
-		{"compression.type", "zstd", "use producer"},
+		{"compression.type", "zstd", ""},
 		{"compression.gzip.level", "0", "Value must be between 1 and 9 or equal to -1"},
 		{"preallocate", "maybe", "Expected value to be either true or false"},
 		{"preallocate", "FALSE", ""},
