@@ -248,6 +248,7 @@ func TestStaticMemberComesBack(t *testing.T) {
 	slow := kgo.SessionTimeout(20 * time.Second)
 	eager := kgo.Balancers(kgo.RangeBalancer()) // rebalances once where others do twice
 	one := joinGroup(t, a, kgo.InstanceID("one"), slow, eager)
+	shares(t, 4, one) // so that it leads: a leader that comes back looks for changes, and rebalances
 	two := joinGroup(t, a, kgo.InstanceID("two"), slow, eager)
 	shares(t, 4, one, two)
 	had := two.partitions()

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -36,9 +37,10 @@ func (h *Handler) joinGroup(
 	}
 	for i := range req.Protocols {
 		q.Protocols = append(q.Protocols, group.Protocol{
-			Name: req.Protocols[i].Name, Metadata: req.Protocols[i].Metadata,
+			Name: req.Protocols[i].Name, Metadata: bytes.Clone(req.Protocols[i].Metadata),
 		})
 	}
+	r.FreeBody()
 	resp := kmsg.NewPtrJoinGroupResponse()
 	joined, err := h.backend.JoinGroup(ctx, q)
 	if err != nil {

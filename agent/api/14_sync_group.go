@@ -1,10 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/varve-log/varve/agent/broker"
 	"github.com/varve-log/varve/agent/group"
 )
 
@@ -14,10 +16,10 @@ const syncTypeSince = 5
 // syncGroup answers SyncGroup (key 14). It waits for the leader's assignment, longest for the rebalance
 // timeout of the group's members.
 func (h *Handler) syncGroup(
-	ctx context.Context, version int16, req *kmsg.SyncGroupRequest,
+	ctx context.Context, r *broker.Request, req *kmsg.SyncGroupRequest,
 ) *kmsg.SyncGroupResponse {
 	resp := kmsg.NewPtrSyncGroupResponse()
-	if version >= syncTypeSince && (req.ProtocolType == nil || req.Protocol == nil) {
+	if r.Version >= syncTypeSince && (req.ProtocolType == nil || req.Protocol == nil) {
 		resp.ErrorCode = codeOf(group.ErrInconsistentProtocol)
 		return resp
 	}
@@ -28,8 +30,9 @@ func (h *Handler) syncGroup(
 	}
 	for i := range req.GroupAssignment {
 		a := &req.GroupAssignment[i]
-		q.Assignments[a.MemberID] = a.MemberAssignment
+		q.Assignments[a.MemberID] = bytes.Clone(a.MemberAssignment)
 	}
+	r.FreeBody()
 	got, err := h.backend.SyncGroup(ctx, q)
 	if err != nil {
 		resp.ErrorCode = groupCode(err)

@@ -111,7 +111,7 @@ func allEndpoints() []endpoint {
 		{key: 11, min: 0, max: 9, handle: serveFrom((*Handler).joinGroup)},
 		{key: 12, min: 0, max: 4, handle: serve((*Handler).heartbeat)},
 		{key: 13, min: 0, max: 5, handle: serve((*Handler).leaveGroup)},
-		{key: 14, min: 0, max: 5, handle: serve((*Handler).syncGroup)},
+		{key: 14, min: 0, max: 5, handle: serveFrom((*Handler).syncGroup)},
 		{key: 15, min: 0, max: 6, handle: serve((*Handler).describeGroups)},
 		{key: 16, min: 0, max: 5, handle: serve((*Handler).listGroups), inline: true},
 		{key: 18, min: 0, max: 4, handle: (*Handler).apiVersions, inline: true},
@@ -198,7 +198,8 @@ type message[T any] interface {
 	SetVersion(version int16)
 }
 
-// serve makes a handler of a function from a decoded request to a response.
+// serve makes a handler of a function from a decoded request to a response. The request has no byte
+// slices: they would lie in the body, which is gone.
 func serve[Q, S any, PQ interface {
 	message[Q]
 	ReadFrom(src []byte) error
@@ -209,11 +210,13 @@ func serve[Q, S any, PQ interface {
 	answer func(h *Handler, ctx context.Context, version int16, q PQ) PS,
 ) func(*Handler, context.Context, *broker.Request) error {
 	return serveFrom(func(h *Handler, ctx context.Context, r *broker.Request, q PQ) PS {
+		r.FreeBody()
 		return answer(h, ctx, r.Version, q)
 	})
 }
 
-// serveFrom is serve for answers that depend on the client, too. The request's body must not be used.
+// serveFrom is serve for answers that depend on the client, too, or on byte slices. These lie in the
+// body: the answer copies what it keeps, and frees the body before it waits.
 func serveFrom[Q, S any, PQ interface {
 	message[Q]
 	ReadFrom(src []byte) error
@@ -229,7 +232,6 @@ func serveFrom[Q, S any, PQ interface {
 		if err := q.ReadFrom(r.Body); err != nil {
 			return err
 		}
-		r.FreeBody()
 		s := answer(h, ctx, r, q)
 		s.SetVersion(r.Version)
 		r.Respond(s.AppendTo(r.Begin()))
