@@ -98,6 +98,26 @@ func (a *Agent) DescribeGroup(ctx context.Context, id string) (group.Described, 
 		})
 }
 
+// ConsumerHeartbeat implements api.Groups.
+func (a *Agent) ConsumerHeartbeat(
+	ctx context.Context, q group.ConsumerHeartbeatRequest,
+) (group.ConsumerHeartbeatResponse, error) {
+	return askGroup[group.ConsumerHeartbeatResponse](ctx, a, q.Group,
+		func(m *group.Machine, now time.Time, to coordinator.Token) coordinator.Effects {
+			return m.ConsumerHeartbeat(now, to, q)
+		})
+}
+
+// DescribeConsumerGroup implements api.Groups.
+func (a *Agent) DescribeConsumerGroup(
+	ctx context.Context, id string,
+) (group.ConsumerDescribed, error) {
+	return askGroup[group.ConsumerDescribed](ctx, a, id,
+		func(m *group.Machine, now time.Time, to coordinator.Token) coordinator.Effects {
+			return m.ConsumerDescribe(now, to, id)
+		})
+}
+
 // ListGroups implements api.Groups.
 func (a *Agent) ListGroups(q group.ListRequest) ([]group.Listed, error) {
 	var all []group.Listed

@@ -154,6 +154,24 @@ func (g *fakeGroups) DescribeGroup(ctx context.Context, id string) (group.Descri
 	})
 }
 
+func (g *fakeGroups) ConsumerHeartbeat(
+	ctx context.Context, q group.ConsumerHeartbeatRequest,
+) (group.ConsumerHeartbeatResponse, error) {
+	return askFake[group.ConsumerHeartbeatResponse](
+		ctx, g, func(now time.Time, to coordinator.Token) coordinator.Effects {
+			return g.m.ConsumerHeartbeat(now, to, q)
+		})
+}
+
+func (g *fakeGroups) DescribeConsumerGroup(
+	ctx context.Context, id string,
+) (group.ConsumerDescribed, error) {
+	return askFake[group.ConsumerDescribed](
+		ctx, g, func(now time.Time, to coordinator.Token) coordinator.Effects {
+			return g.m.ConsumerDescribe(now, to, id)
+		})
+}
+
 func (g *fakeGroups) ListGroups(q group.ListRequest) ([]group.Listed, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -42,6 +42,12 @@ type Groups interface {
 	DeleteGroups(ctx context.Context, ids []string) []error
 	// DescribeGroup describes a classic group.
 	DescribeGroup(ctx context.Context, id string) (group.Described, error)
+	// ConsumerHeartbeat joins a consumer group, stays in it or leaves it.
+	ConsumerHeartbeat(
+		ctx context.Context, q group.ConsumerHeartbeatRequest,
+	) (group.ConsumerHeartbeatResponse, error)
+	// DescribeConsumerGroup describes a group of the consumer protocol.
+	DescribeConsumerGroup(ctx context.Context, id string) (group.ConsumerDescribed, error)
 	// ListGroups lists the groups of all coordinators here. coordinator.ErrLoading: some are not loaded
 	// yet.
 	ListGroups(q group.ListRequest) ([]group.Listed, error)

@@ -144,6 +144,8 @@ func allEndpoints() []endpoint {
 		{key: 61, min: 0, max: 0, handle: serve((*Handler).describeProducers), inline: true},
 		{key: 65, min: 0, max: 0, handle: serve((*Handler).describeTransactions)},
 		{key: 66, min: 0, max: 2, handle: serve((*Handler).listTransactions), inline: true},
+		{key: 68, min: 0, max: 1, handle: serveFrom((*Handler).consumerGroupHeartbeat)},
+		{key: 69, min: 0, max: 1, handle: serve((*Handler).consumerGroupDescribe)},
 		{key: 74, min: 0, max: 1, handle: serve((*Handler).listConfigResources), inline: true},
 		{key: 75, min: 0, max: 0, handle: serve((*Handler).describeTopicPartitions), inline: true},
 	}

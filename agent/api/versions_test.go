@@ -30,6 +30,7 @@ func probes(topic *Topic, batch []byte) map[int16]probe {
 	for _, some := range []map[int16]probe{
 		recordProbes(topic, batch), clusterProbes(topic), topicProbes(topic), configProbes(topic),
 		replicaProbes(topic), aclProbes(), memberProbes(), offsetProbes(topic), groupProbes(topic),
+		consumerProbes(),
 		txnProbes(topic),
 	} {
 		maps.Copy(all, some)

@@ -124,6 +124,7 @@ func decodeTarget(value []byte) (assignor.Assignment, error) {
 			a[topic] = slices.Compact(partitions)
 		}
 	}
+	tags(b, nil)
 	return a, closeValue(b, "target assignment")
 }
 
@@ -139,6 +140,7 @@ func decodeCurrent(value []byte) (reconcile.Member, error) {
 		r.State = reconcile.Unknown
 	}
 	r.Assigned, r.Revoking = readEpochs(b, r.Epoch), readEpochs(b, r.Epoch)
+	tags(b, nil)
 	return r, closeValue(b, "assignment of a member")
 }
 
@@ -175,5 +177,6 @@ func decodeRegex(value []byte) (resolved, error) {
 	}
 	r := resolved{topics: readStrings(b), version: b.Int64(), at: kafka.Timestamp(b.Int64())}
 	slices.Sort(r.topics)
+	tags(b, nil)
 	return r, closeValue(b, "regular expression")
 }

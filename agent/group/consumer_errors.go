@@ -15,8 +15,6 @@ var (
 	ErrUnsupportedAssignor = errors.New("server-side assignor is not supported")
 	// ErrInvalidRegex: the subscription is no regular expression of RE2.
 	ErrInvalidRegex = errors.New("invalid regular expression")
-	// ErrStaleEpoch: an offset is committed or fetched in an epoch that the member is not in.
-	ErrStaleEpoch = errors.New("stale member epoch")
 	// ErrUnsupportedVersion: members of the consumer protocol need a newer version of the request.
 	ErrUnsupportedVersion = errors.New("request version is not supported for consumer groups")
 )

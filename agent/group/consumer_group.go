@@ -142,7 +142,7 @@ func (c *consumerMember) stale() error {
 	if c.classic != nil {
 		return ErrIllegalGeneration
 	}
-	return ErrStaleEpoch
+	return ErrStaleMemberEpoch
 }
 
 func (g *consumerGroup) mayFetch(memberID *string, epoch int32) error {
