@@ -55,7 +55,7 @@ fmt: ## format all Go files
 	$(GO) tool gofumpt -w $$(git ls-files '*.go')
 
 .PHONY: fuzz
-fuzz: ## fuzz every decoder for FUZZTIME each
+fuzz: ## fuzz every decoder and every API for FUZZTIME each
 	bench/fuzz-all $(FUZZTIME)
 
 .PHONY: test-s3

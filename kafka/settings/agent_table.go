@@ -170,7 +170,7 @@ var ownAgentSettings = sorted(slices.Concat([]*Setting{
 		Doc:   "Partitions that one request may create, and that one topic may have.",
 		check: atLeast(1),
 	},
-}, groupAgentSettings, consumerAgentSettings))
+}, groupAgentSettings, consumerAgentSettings, fixedAgentSettings))
 
 var (
 	agentSettings = buildAgentSettings()

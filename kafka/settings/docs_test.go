@@ -3,16 +3,18 @@ package settings
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // rewrite makes the tables of the document instead of comparing them:
 // go test ./kafka/settings -run Document -rewrite
-var rewrite = flag.Bool("rewrite", false, "rewrite the tables of docs/compatibility.md")
+var rewrite = flag.Bool("rewrite", false, "rewrite the tables of docs/configuration.md")
 
-const document = "../../docs/compatibility.md"
+const document = "../../docs/configuration.md"
 
 func TestDocumentHasTheTables(t *testing.T) {
 	read, err := os.ReadFile(document)
@@ -21,7 +23,7 @@ func TestDocumentHasTheTables(t *testing.T) {
 	}
 	text := string(read)
 	for name, table := range map[string]string{
-		"topic settings": topicTable(), "agent settings": agentTable(),
+		"topic settings": topicTable(), "agent settings": agentTable(), "group settings": groupTable(),
 	} {
 		begin, end := "<!-- "+name+" -->\n", "<!-- end of "+name+" -->"
 		before, rest, ok := strings.Cut(text, begin)
@@ -42,15 +44,44 @@ func TestDocumentHasTheTables(t *testing.T) {
 	}
 }
 
+// head begins a table; agentSide is the heading of the column of agent settings, or none.
+func head(b *strings.Builder, agentSide string) {
+	cells := []string{"setting", "type", "unit", "default", "bound"}
+	if agentSide != "" {
+		cells = append(cells, agentSide)
+	}
+	cells = append(cells, "status", "meaning")
+	fmt.Fprintf(b, "| %s |\n|%s\n", strings.Join(cells, " | "), strings.Repeat("---|", len(cells)))
+}
+
+// row is one setting of a table. The name is Kafka's unless it starts with "varve.".
+func row(b *strings.Builder, s *Setting, agentSide bool) {
+	unit, bound := s.Unit(), s.Bound()
+	if unit == "" {
+		unit = "-"
+	}
+	if bound == "" {
+		bound = "-"
+	}
+	cells := []string{"`" + s.Name + "`", strings.ToLower(s.Type.String()), unit, shown(s), bound}
+	if agentSide {
+		name := "-"
+		if s.AgentName != "" {
+			name = "`" + s.AgentName + "`"
+			for _, c := range s.Coarser {
+				name += ", `" + c.Name + "`"
+			}
+		}
+		cells = append(cells, name)
+	}
+	fmt.Fprintf(b, "| %s |\n", strings.Join(append(cells, status(s), s.Doc), " | "))
+}
+
 func topicTable() string {
 	var b strings.Builder
-	b.WriteString("| setting | default | agent's setting | status | meaning |\n|---|---|---|---|---|\n")
+	head(&b, "agent's setting")
 	for _, s := range TopicSettings() {
-		agent := "-"
-		if s.AgentName != "" {
-			agent = "`" + s.AgentName + "`"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", s.Name, shown(s), agent, status(s), s.Doc)
+		row(&b, s, true)
 	}
 	return b.String()
 }
@@ -58,9 +89,21 @@ func topicTable() string {
 // agentTable lists the agent settings that are no topic setting's default.
 func agentTable() string {
 	var b strings.Builder
-	b.WriteString("| setting | default | status | meaning |\n|---|---|---|---|\n")
+	head(&b, "")
 	for _, s := range ownAgentSettings {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Name, shown(s), status(s), s.Doc)
+		row(&b, s, false)
+	}
+	return b.String()
+}
+
+func groupTable() string {
+	var b strings.Builder
+	head(&b, "agent's setting")
+	for _, s := range GroupSettings() {
+		row(&b, s, true)
+	}
+	for _, name := range slices.Sorted(maps.Keys(unsupportedGroupSettings)) {
+		fmt.Fprintf(&b, "| `%s` | | | | | - | refused: %s | |\n", name, unsupportedGroupSettings[name])
 	}
 	return b.String()
 }

@@ -48,7 +48,7 @@ type Setting struct {
 	// Unsupported, if not empty, is why no value but the default is accepted yet.
 	Unsupported string
 
-	check func(value string) string // of a well-typed value; "" or the reason to refuse
+	check rule // of a well-typed value
 }
 
 // Coarser is an agent setting that says the same as another in a larger unit.
@@ -73,8 +73,8 @@ func (c Coarser) Millis(value string) (string, bool) {
 // Validate checks one value: type, bounds, support. The error is a *Error.
 func (s *Setting) Validate(value string) error {
 	reason := s.checkType(value)
-	if reason == "" && s.check != nil {
-		reason = s.check(strings.TrimSpace(value))
+	if reason == "" && s.check.refuse != nil {
+		reason = s.check.refuse(strings.TrimSpace(value))
 	}
 	if reason == "" && s.Unsupported != "" && s.canonical(value) != s.canonical(s.Default) {
 		reason = s.Unsupported + "; only " + strconv.Quote(s.Default) + " is supported"
@@ -133,10 +133,49 @@ func SplitList(value string) []string {
 	return out
 }
 
-func atLeast(bound int64) func(string) string { return between(bound, math.MaxInt64) }
+// Unit is what a number counts; empty: nothing but itself.
+func (s *Setting) Unit() string {
+	if s.Type != Int && s.Type != Long {
+		return ""
+	}
+	for _, u := range []struct{ word, unit string }{
+		{".hours", "hours"},
+		{".minutes", "minutes"},
+		{".ms", "ms"},
+		{"metadata.max.bytes", "UTF-16 units"},
+		{"bytes", "bytes"},
+		{"messages", "records"},
+		{"partitions", "partitions"},
+		{"partition.size", "partitions"},
+		{"connections", "connections"},
+		{"threads", "threads"},
+		{"max.size", "members"},
+		{"level", "level"},
+	} {
+		if strings.Contains(s.Name, u.word) {
+			return u.unit
+		}
+	}
+	return ""
+}
 
-func between(low, high int64) func(string) string {
-	return func(v string) string {
+// Bound says which values are accepted, for people; empty: all of the type.
+func (s *Setting) Bound() string { return s.check.bound }
+
+// rule is a bound of values.
+type rule struct {
+	bound  string                    // for people
+	refuse func(value string) string // "" or the reason to refuse
+}
+
+func atLeast(bound int64) rule {
+	r := between(bound, math.MaxInt64)
+	r.bound = fmt.Sprintf("at least %d", bound)
+	return r
+}
+
+func between(low, high int64) rule {
+	return rule{fmt.Sprintf("%d to %d", low, high), func(v string) string {
 		n, err := strconv.ParseInt(v, 10, 64)
 		switch {
 		case err != nil:
@@ -147,10 +186,11 @@ func between(low, high int64) func(string) string {
 			return fmt.Sprintf("Value must be no more than %d", high)
 		}
 		return ""
-	}
+	}}
 }
 
-func ratio(v string) string {
+// ratio is the bound of shares.
+var ratio = rule{"0 to 1", func(v string) string {
 	f, err := strconv.ParseFloat(v, 64)
 	switch {
 	case err != nil || math.IsNaN(f) || f < 0:
@@ -159,48 +199,49 @@ func ratio(v string) string {
 		return "Value must be no more than 1"
 	}
 	return ""
-}
+}}
 
-func oneOf(values ...string) func(string) string {
-	return func(v string) string {
+func oneOf(values ...string) rule {
+	return rule{strings.Join(values, ", "), func(v string) string {
 		if slices.Contains(values, v) {
 			return ""
 		}
 		return "String must be one of: " + strings.Join(values, ", ")
-	}
+	}}
 }
 
-func listOf(values ...string) func(string) string {
-	check := oneOf(values...)
-	return func(v string) string {
+func listOf(values ...string) rule {
+	one := oneOf(values...)
+	return rule{"any of " + one.bound, func(v string) string {
 		for _, item := range SplitList(v) {
-			if reason := check(item); reason != "" {
+			if reason := one.refuse(item); reason != "" {
 				return reason
 			}
 		}
 		return ""
-	}
+	}}
 }
 
 // someOf is listOf that does not take an empty list.
-func someOf(values ...string) func(string) string {
-	check := listOf(values...)
-	return func(v string) string {
+func someOf(values ...string) rule {
+	list := listOf(values...)
+	return rule{"some of " + strings.Join(values, ", "), func(v string) string {
 		if len(SplitList(v)) == 0 {
 			return "Configuration must not be empty"
 		}
-		return check(v)
-	}
+		return list.refuse(v)
+	}}
 }
 
-// anyCase checks a value in lower case.
-func anyCase(check func(string) string) func(string) string {
-	return func(v string) string { return check(strings.ToLower(v)) }
+// anyCase takes a value in lower case.
+func anyCase(r rule) rule {
+	return rule{r.bound, func(v string) string { return r.refuse(strings.ToLower(v)) }}
 }
 
-func gzipLevel(v string) string {
-	if v == "-1" || between(1, 9)(v) == "" {
+// gzipLevel is the bound of gzip's levels.
+var gzipLevel = rule{"1 to 9, or -1", func(v string) string {
+	if v == "-1" || between(1, 9).refuse(v) == "" {
 		return ""
 	}
 	return "Value must be between 1 and 9 or equal to -1"
-}
+}}
