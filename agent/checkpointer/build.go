@@ -77,7 +77,7 @@ func (b *builder) piece(j job, at kafka.Offset) (piece, error) {
 	if err != nil {
 		return piece{}, err
 	}
-	data, err := b.filter(j, aborted, at, next)
+	data, err := b.filter(j.log, aborted, at, next)
 	if err != nil {
 		return piece{}, err
 	}
@@ -113,14 +113,14 @@ func (b *builder) index(
 ) (first, next kafka.Offset, source int64, err error) {
 	x := keys.NewIndexer(b.keys, at, aborted, record.DefaultLimits())
 	first, next = at, end
-	begun := false
+	begun, last := false, at // where the last batch that was added ends
 	err = b.walk(l, at, end, func(batch record.Batch) (bool, error) {
 		if !begun {
 			first = batch.BaseOffset()
 		}
 		size := int64(batch.Size())
-		if begun && (source+size > checkpoint.PartSourceMax || batch.NextOffset()-first > math.MaxInt32) {
-			next = batch.BaseOffset()
+		if begun && (source+size > checkpoint.PartSourceMax || batch.NextOffset()-at > math.MaxInt32) {
+			next = last
 			return true, nil
 		}
 		full, err := x.Add(batch)
@@ -128,10 +128,10 @@ func (b *builder) index(
 			return false, err
 		}
 		if full && begun {
-			next = batch.BaseOffset()
+			next = last
 			return true, nil
 		}
-		begun = true
+		begun, last = true, batch.NextOffset()
 		source += size
 		if batch.ProducerID() != kafka.NoProducerID {
 			b.seen[batch.ProducerID()] = true
@@ -147,22 +147,22 @@ func (b *builder) index(
 	return first, next, source, err
 }
 
-// filter gives what is left of the batches in [at, next). The last batch of all stays, without its
-// records if need be, so that a log is never without any. Tombstones stay: an older part may hold
-// what they delete. A clock that stands at 0 lets no horizon pass, and those that are set come out
-// at the real time.
+// filter gives what is left of the batches in [at, next). The last one stays, without its records if
+// need be, so that no gap is longer than a part and a log ends where its last batch does. Tombstones
+// stay: an older part may hold what they delete. A clock that stands at 0 lets no horizon pass, and
+// those that are set come out at the real time.
 func (b *builder) filter(
-	j job, aborted []segment.AbortedTxn, at, next kafka.Offset,
+	l Log, aborted []segment.AbortedTxn, at, next kafka.Offset,
 ) ([]byte, error) {
-	retention := min(max(j.log.DeleteRetention(), 0), retentionMax)
+	retention := min(max(l.DeleteRetention(), 0), retentionMax)
 	f := keys.NewFilter(keys.Options{
 		Map: b.keys, Now: 0, Aborted: aborted, Limits: record.DefaultLimits(),
 		DeleteRetention: time.Duration(b.now.UnixMilli())*time.Millisecond + retention,
 	})
 	var out []byte
-	err := b.walk(j.log, at, next, func(batch record.Batch) (bool, error) {
+	err := b.walk(l, at, next, func(batch record.Batch) (bool, error) {
 		var err error
-		out, err = f.Append(out, batch, batch.NextOffset() == j.stable.EndOffset)
+		out, err = f.Append(out, batch, batch.NextOffset() == next)
 		return false, err
 	})
 	return out, err

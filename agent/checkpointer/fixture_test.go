@@ -77,7 +77,8 @@ func (l *fakeLog) DeleteRetention() time.Duration    { return time.Minute }
 func (l *fakeLog) Manifest() Manifest                { return l.cat.Partition(l.tp) }
 func (l *fakeLog) StartOffset() kafka.Offset         { return l.LocalLogStartOffset() }
 func (l *fakeLog) LastStableOffset() kafka.Offset    { return l.StableOffset(l.LogEndOffset()) }
-func (l *fakeLog) Stable() Stable                    { return Stable(l.Log.Stable(l.LogEndOffset())) }
+func (l *fakeLog) Stable() Stable { return Stable(l.Log.Stable(l.LogEndOffset())) }
+
 func (l *fakeLog) Cleaned() (kafka.Offset, kafka.Offset) {
 	complete, end := l.Cleaning()
 	return complete, min(end, l.LastStableOffset())
@@ -473,4 +474,10 @@ func oneRecord(t *testing.T, key, value string) record.Batch {
 		t.Fatal(err)
 	}
 	return batch
+}
+
+// history notes what a test appended to a log by hand.
+func (w *world) history(partition int, key, value string) {
+	l := w.logs[partition]
+	l.history = append(l.history, written{offset: l.LogEndOffset() - 1, key: key, value: value})
 }

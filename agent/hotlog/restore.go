@@ -5,6 +5,7 @@ import (
 	"fmt"
 	iofs "io/fs"
 	"path/filepath"
+	"time"
 
 	"github.com/varve-log/varve/internal/vfs"
 	"github.com/varve-log/varve/kafka"
@@ -19,14 +20,14 @@ const restoringFile = "restoring"
 type Source struct {
 	// StartOffset is where the log begins.
 	StartOffset kafka.Offset
-	// Read calls add with whole batches in the order of their offsets, which may have gaps, and returns
-	// what else the log has to know.
+	// Read calls add with whole batches in the order of their offsets, which may have gaps of less than
+	// 2^31, and returns what else the log has to know.
 	Read func(add func(batches []byte) error) (Image, error)
 }
 
 // Image is what a restored log knows beside its batches.
 type Image struct {
-	// EndOffset is where it goes on: all batches end at or below it.
+	// EndOffset is where it goes on: the last batch ends there, unless all end below LogStartOffset.
 	EndOffset kafka.Offset
 	Epochs    []kafka.EpochStart
 	Producers []segment.ProducerState
@@ -41,6 +42,9 @@ type Image struct {
 // Errors: those of the source; ErrCorrupt for batches that do not follow each other, or lie outside
 // of the log; ErrDiskFull.
 func Restore(fs vfs.FS, dir string, cfg Config, from Source, deps Deps) error {
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
 	r := restorer{fs: fs, dir: dir, cfg: cfg, deps: deps, start: from.StartOffset}
 	err := r.begin()
 	if err == nil {
@@ -119,11 +123,10 @@ func (r *restorer) add(batches []byte) error {
 				return err
 			}
 			written = done
-			base := b.BaseOffset()
-			if len(r.segments) == 0 && fitsIndex(b.LastOffset()-r.start) {
-				base = r.start
+			if !fitsIndex(b.LastOffset() - next) {
+				return fmt.Errorf("batch at %d follows offset %d: %w", b.BaseOffset(), next, ErrCorrupt)
 			}
-			if err := r.roll(base); err != nil {
+			if err := r.roll(next); err != nil { // segments are dense, gaps lie within them
 				return err
 			}
 		}
@@ -143,12 +146,7 @@ func (r *restorer) write(batches []byte) error {
 	return err
 }
 
-func (r *restorer) nowMs() int64 {
-	if r.deps.Now == nil {
-		return 0
-	}
-	return r.deps.Now().UnixMilli()
-}
+func (r *restorer) nowMs() int64 { return r.deps.Now().UnixMilli() }
 
 // full reports whether a batch begins a new segment.
 func (r *restorer) full(b record.Batch) bool {
@@ -186,9 +184,14 @@ func (r *restorer) closeFile() error {
 // finish writes the state of the log and takes the mark away. The active segment is a new one at the
 // end.
 func (r *restorer) finish(i Image) error {
-	if n := len(r.segments); n > 0 && r.segments[n-1].next > i.EndOffset {
-		return fmt.Errorf("batches up to %d of a log up to %d: %w",
-			r.segments[n-1].next, i.EndOffset, ErrCorrupt)
+	if n := len(r.segments); n > 0 && r.segments[n-1].next != i.EndOffset {
+		if r.segments[n-1].next > min(i.LogStartOffset, i.EndOffset) {
+			return fmt.Errorf("batches up to %d of a log up to %d: %w",
+				r.segments[n-1].next, i.EndOffset, ErrCorrupt)
+		}
+		if err := r.forget(); err != nil {
+			return err
+		}
 	}
 	if err := r.roll(i.EndOffset); err != nil {
 		return err
@@ -211,8 +214,16 @@ func (r *restorer) finish(i Image) error {
 	return r.fs.SyncDir(r.dir)
 }
 
-// state is the checkpoint of the restored log. Segments are dense, whatever gaps lie in them: each
-// reaches to where the next one begins, the first one begins where the log does.
+// forget drops what was written: it lies below the log start.
+func (r *restorer) forget() error {
+	if err := r.closeFile(); err != nil {
+		return err
+	}
+	r.segments = nil
+	return emptyMarked(r.fs, r.dir)
+}
+
+// state is the checkpoint of the restored log.
 func (r *restorer) state(i Image) *checkpoint {
 	c := &checkpoint{
 		sequence: 1, bootID: r.deps.BootID, logStart: max(0, i.LogStartOffset), flushed: i.EndOffset,
@@ -221,9 +232,7 @@ func (r *restorer) state(i Image) *checkpoint {
 	}
 	for n := range c.segments {
 		s := &c.segments[n]
-		if n+1 < len(c.segments) {
-			s.next, s.synced = c.segments[n+1].base, true
-		}
+		s.synced = n+1 < len(c.segments)
 	}
 	for _, a := range i.Aborted {
 		c.aborted = append(c.aborted, endedTxn{
