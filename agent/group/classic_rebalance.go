@@ -1,5 +1,7 @@
 package group
 
+import "time"
+
 // A rebalance is made of two phases. In PreparingRebalance the members join; it ends when all have, or
 // when the longest rebalance timeout of a member is over, and begins a generation. In
 // CompletingRebalance the leader assigns and everybody syncs.
@@ -79,7 +81,7 @@ func (m *Machine) completeJoin(t *turn, g *classicGroup) {
 	}
 	if len(g.order) > 0 && !g.electLeader() {
 		// Only static members are left, and none has joined: wait for one, or for their sessions.
-		m.timers.set(&g.rebalance, t.now.Add(g.rebalanceTimeout()))
+		m.timers.set(&g.rebalance, t.now.Add(max(g.rebalanceTimeout(), rejoinPauseMin)))
 		return
 	}
 	g.generation++
@@ -103,6 +105,9 @@ func (m *Machine) completeJoin(t *turn, g *classicGroup) {
 	}
 	m.timers.set(&g.sync, t.now.Add(g.rebalanceTimeout()))
 }
+
+// rejoinPauseMin is how often a group whose members ask for no time at all is looked at (V10).
+const rejoinPauseMin = time.Second
 
 // electLeader makes sure that the leader has joined; false: nobody has.
 func (g *classicGroup) electLeader() bool {

@@ -25,7 +25,10 @@ type driver struct {
 	token   coordinator.Token
 	waiting map[coordinator.Token]string // what was asked
 	out     strings.Builder
-	quiet   bool // the log's records are not shown
+	quiet   bool // nothing is shown
+
+	onLog   func(entryOfLog)
+	onReply func(coordinator.Reply)
 }
 
 // entryOfLog is a record or a marker.
@@ -77,13 +80,13 @@ func (d *driver) take(e coordinator.Effects) {
 		if e.Transaction != nil {
 			s.Transactional, s.Producer = true, *e.Transaction
 		}
-		d.log = append(d.log, entryOfLog{Stored: s})
+		d.append(entryOfLog{Stored: s})
 		if !d.quiet {
 			fmt.Fprintf(&d.out, "log: %s\n", showRecord(s))
 		}
 	}
 	if e.Marker != nil {
-		d.log = append(d.log, entryOfLog{marker: e.Marker})
+		d.append(entryOfLog{marker: e.Marker})
 	}
 	for _, r := range e.Replies {
 		what, ok := d.waiting[r.To]
@@ -91,6 +94,9 @@ func (d *driver) take(e coordinator.Effects) {
 			d.t.Fatalf("token %d is answered and nobody waits for it", r.To)
 		}
 		delete(d.waiting, r.To)
+		if d.onReply != nil {
+			d.onReply(r)
+		}
 		if !d.quiet {
 			fmt.Fprintf(&d.out, "%s: %s\n", what, showReply(r))
 		}
@@ -98,17 +104,28 @@ func (d *driver) take(e coordinator.Effects) {
 	d.check()
 }
 
+func (d *driver) append(e entryOfLog) {
+	d.log = append(d.log, e)
+	if d.onLog != nil {
+		d.onLog(e)
+	}
+}
+
 // load makes a machine of the log.
 func (d *driver) load() *Machine {
 	m := d.machine()
 	for _, e := range d.log {
-		if e.marker != nil {
-			m.ReplayEnd(e.marker.Producer, e.marker.Commit)
-		} else if err := m.Replay(e.Stored); err != nil {
-			d.t.Fatalf("replay: %v", err)
-		}
+		d.replay(m, e)
 	}
 	return m
+}
+
+func (d *driver) replay(m *Machine, e entryOfLog) {
+	if e.marker != nil {
+		m.ReplayEnd(e.marker.Producer, e.marker.Commit)
+	} else if err := m.Replay(e.Stored); err != nil {
+		d.t.Fatalf("replay: %v", err)
+	}
 }
 
 // restart throws the machine away and loads it again.
@@ -202,21 +219,26 @@ func checkClassic(g *classicGroup) error {
 func showState(m *Machine) string {
 	var b strings.Builder
 	for _, id := range m.ids() {
-		e := m.groups[id]
-		if g, ok := e.group.(*classicGroup); ok && (g.now == stateEmpty || g.now == stateStable) {
-			fmt.Fprintf(&b, "%s: %s generation=%d type=%q protocol=%q leader=%q\n",
-				id, g.now, g.generation, g.protocol, deref(g.protocolName), g.leader)
-			for _, mem := range g.order {
-				fmt.Fprintf(&b, "  %s instance=%s session=%s rebalance=%s says=%q assigned=%q\n",
-					mem.id, showText(mem.instance), mem.sessionTimeout, mem.rebalanceTimeout,
-					mem.metadata(g.protocolName), mem.assignment)
-			}
-		}
-		if g, ok := e.group.(*consumerGroup); ok {
-			b.WriteString(showConsumer(g))
-		}
-		b.WriteString(showOffsets(m, e))
+		b.WriteString(showGroup(m, m.groups[id]))
 	}
+	return b.String()
+}
+
+func showGroup(m *Machine, e *entry) string {
+	var b strings.Builder
+	if g, ok := e.group.(*classicGroup); ok && (g.now == stateEmpty || g.now == stateStable) {
+		fmt.Fprintf(&b, "%s: %s generation=%d type=%q protocol=%q leader=%q\n",
+			e.id, g.now, g.generation, g.protocol, deref(g.protocolName), g.leader)
+		for _, mem := range g.order {
+			fmt.Fprintf(&b, "  %s instance=%s session=%s rebalance=%s says=%q assigned=%q\n",
+				mem.id, showText(mem.instance), mem.sessionTimeout, mem.rebalanceTimeout,
+				mem.metadata(g.protocolName), mem.assignment)
+		}
+	}
+	if g, ok := e.group.(*consumerGroup); ok {
+		b.WriteString(showConsumer(g))
+	}
+	b.WriteString(showOffsets(m, e))
 	return b.String()
 }
 

@@ -119,6 +119,8 @@ func (m *Machine) commit(t *turn, q *CommitRequest) {
 		n += len(q.Topics[i].Partitions)
 	}
 	t.Records = make([]coordinator.Record, 0, n)
+	e := m.entryOf(q.Group)
+	defer m.forget(e) // if nothing is committed
 	c := committed{at: kafka.TimestampOf(t.now), expires: kafka.NoTimestamp}
 	if q.Producer == nil && q.Retention >= 0 {
 		c.expires = kafka.TimestampOf(t.now.Add(q.Retention))
@@ -139,9 +141,9 @@ func (m *Machine) commit(t *turn, q *CommitRequest) {
 			}
 			t.Records = append(t.Records, offsetRecord(q.Group, topic.Topic, p.Partition, &c))
 			if q.Producer != nil {
-				m.putPending(m.entryOf(q.Group), place{topic.Topic, p.Partition}, c, q.Producer.ID)
+				m.putPending(e, place{topic.Topic, p.Partition}, c, q.Producer.ID)
 			} else {
-				m.putOffset(m.entryOf(q.Group), topic.Topic, p.Partition, c)
+				m.putOffset(e, e.offsets.of(topic.Topic), p.Partition, c)
 			}
 		}
 	}

@@ -89,14 +89,11 @@ func (m *Machine) replayOffset(r coordinator.Stored) error {
 		m.putPending(e, place{string(topic), partition}, c, r.Producer.ID)
 		return nil
 	}
-	if partitions := e.offsets.byTopic[string(topic)]; partitions != nil && partitions[partition] != nil {
-		m.applied++
-		c.order = m.applied
-		*partitions[partition] = c
-		m.ensureGroup(e)
-		return nil
+	partitions := e.offsets.byTopic[string(topic)] // a look-up that does not copy the name
+	if partitions == nil {
+		partitions = e.offsets.of(string(topic))
 	}
-	m.putOffset(e, string(topic), partition, c)
+	m.putOffset(e, partitions, partition, c)
 	return nil
 }
 
@@ -119,11 +116,13 @@ func (m *Machine) ensureGroup(e *entry) {
 	}
 }
 
-// putOffset takes in a committed offset.
-func (m *Machine) putOffset(e *entry, topic string, partition int32, c committed) {
+// putOffset takes in a committed offset of e, among those of its topic.
+func (m *Machine) putOffset(
+	e *entry, partitions map[int32]*committed, partition int32, c committed,
+) {
 	m.applied++
 	c.order = m.applied
-	e.offsets.put(topic, partition, c)
+	put(partitions, partition, c)
 	m.ensureGroup(e)
 }
 
@@ -170,7 +169,7 @@ func (m *Machine) ReplayEnd(producer coordinator.Producer, commit bool) {
 		for at, c := range places {
 			e.offsets.end(at, producer.ID)
 			if have := e.offsets.get(at.topic, at.partition); commit && (have == nil || c.order > have.order) {
-				e.offsets.put(at.topic, at.partition, c)
+				put(e.offsets.of(at.topic), at.partition, c)
 			}
 		}
 		m.forget(e)

@@ -42,8 +42,8 @@ func (o *offsets) none() bool { return len(o.byTopic) == 0 && len(o.open) == 0 }
 // get finds a committed offset.
 func (o *offsets) get(topic string, partition int32) *committed { return o.byTopic[topic][partition] }
 
-// put takes in an offset in place of the one before.
-func (o *offsets) put(topic string, partition int32, c committed) {
+// of is the offsets of a topic by partition, made if need be. Whoever asks puts one in.
+func (o *offsets) of(topic string) map[int32]*committed {
 	partitions := o.byTopic[topic]
 	if partitions == nil {
 		if o.byTopic == nil {
@@ -52,6 +52,11 @@ func (o *offsets) put(topic string, partition int32, c committed) {
 		partitions = make(map[int32]*committed)
 		o.byTopic[topic] = partitions
 	}
+	return partitions
+}
+
+// put takes in an offset in place of the one before.
+func put(partitions map[int32]*committed, partition int32, c committed) {
 	if have := partitions[partition]; have != nil {
 		*have = c
 		return

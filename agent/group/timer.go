@@ -46,8 +46,9 @@ func (ts timers) next() time.Time {
 	return ts[0].at
 }
 
-// run fires what is due at t.now.
+// run fires what is due at t.now, each timer once: one that sets itself to now waits for the next run.
 func (ts *timers) run(t *turn) {
+	var due []*timer
 	for len(*ts) > 0 && !(*ts)[0].at.After(t.now) {
 		x := (*ts)[0]
 		if x.due.After(t.now) {
@@ -55,8 +56,14 @@ func (ts *timers) run(t *turn) {
 			heap.Fix(ts, 0)
 			continue
 		}
-		ts.stop(x)
-		x.fire(t)
+		heap.Pop(ts)
+		due = append(due, x)
+	}
+	for _, x := range due {
+		if !x.due.IsZero() && !x.due.After(t.now) { // nor stopped nor put off by one before
+			ts.stop(x)
+			x.fire(t)
+		}
 	}
 }
 
