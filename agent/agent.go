@@ -90,6 +90,8 @@ type parts struct {
 	sealing   tiering.Config
 	// saving, if not nil, changes how checkpoints are saved.
 	saving func(*checkpointer.Config)
+	// cleanBackoff, unless 0, is in the place of log.cleaner.backoff.ms.
+	cleanBackoff time.Duration
 }
 
 func realParts() parts {

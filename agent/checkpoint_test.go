@@ -37,6 +37,7 @@ func createCompacted(t *testing.T, a *Agent, topic string) {
 	got := a.CreateTopics(testContext(t), []api.NewTopic{{
 		Name: topic, Partitions: 1, ReplicationFactor: 1, Configs: map[string]string{
 			"cleanup.policy": "compact", "remote.storage.enable": "false", "segment.bytes": "16384",
+			"min.cleanable.dirty.ratio": "1", // never cleaned: a cleaning would mend what tests break
 		},
 	}}, false)
 	if got[0].Err != nil {

@@ -58,6 +58,7 @@ func testParts() parts {
 	with := realParts()
 	with.sealing.ScanInterval = 20 * time.Millisecond
 	with.sealing.RetentionInterval = 20 * time.Millisecond
+	with.cleanBackoff = 20 * time.Millisecond
 	with.sealing.RetryPauseMin = 10 * time.Millisecond
 	with.sealing.RetryPauseMax = 50 * time.Millisecond
 	return with

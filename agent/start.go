@@ -149,6 +149,13 @@ func (a *Agent) openReads(context.Context) error {
 		return err
 	}
 	sealing := a.with.sealing
+	if a.cfg.Settings["log.retention.check.interval.ms"] != "" {
+		given, err := settings.AgentFromConfigs(a.cfg.Settings)
+		if err != nil {
+			return err
+		}
+		sealing.RetentionInterval = max(given.RetentionCheckInterval, retentionCheckMin)
+	}
 	sealing.Cluster = a.catalog.State().ClusterID
 	a.sealer, err = tiering.New(sealing, tiering.Deps{
 		Store: a.store, Logger: a.logger, Registerer: a.registry, StoreNow: a.catalog.StoreNow,

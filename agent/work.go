@@ -20,6 +20,8 @@ const (
 	// refreshInterval is the safety net under commits: how late an agent that commits nothing learns
 	// that it was superseded. One GET each.
 	refreshInterval = 30 * time.Second
+	// retentionCheckMin is the least of log.retention.check.interval.ms that counts.
+	retentionCheckMin = 10 * time.Millisecond
 	// offlineRetryInterval is how often partitions are tried again that could not be opened.
 	offlineRetryInterval = 5 * time.Second
 )
@@ -42,6 +44,7 @@ func (a *Agent) startWork(context.Context) error {
 		}
 		return nil
 	})
+	a.startCleaning()
 	a.every(checkpointInterval, a.checkpoint)
 	a.every(refreshInterval, a.refresh)
 	a.every(offlineRetryInterval, a.retryOffline)

@@ -52,7 +52,7 @@ func forever() settings.Topic {
 	return settings.Topic{
 		SegmentAge: 100 * time.Hour, RetentionTime: -1, RetentionBytes: -1,
 		LocalRetentionTime: -1, LocalRetentionBytes: -1, RemoteStorage: true,
-		SealAgeMax: 100 * time.Hour,
+		SealAgeMax: 100 * time.Hour, CleanupPolicy: "delete",
 	}
 }
 
@@ -166,6 +166,15 @@ func (l *fakeLog) ActiveSince() (time.Time, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.active.FirstAppendAt, len(l.active.data) > 0
+}
+
+func (l *fakeLog) ActiveNewest() kafka.Timestamp {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.active.data) == 0 {
+		return kafka.NoTimestamp
+	}
+	return l.active.MaxTimestamp
 }
 
 func (l *fakeLog) Rolled() []Rolled {

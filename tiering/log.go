@@ -45,6 +45,8 @@ type Log interface {
 	// ActiveSince is when the active segment got its first record, by the wall clock; false when it
 	// holds none.
 	ActiveSince() (time.Time, bool)
+	// ActiveNewest is the largest timestamp in the active segment; kafka.NoTimestamp when none has one.
+	ActiveNewest() kafka.Timestamp
 	// Rolled lists the rolled segments on local disk, oldest first.
 	Rolled() []Rolled
 	// OpenSegment pins a rolled segment's file, which stays readable until it is closed.
@@ -67,6 +69,8 @@ type Rolled struct {
 	MinTimestamp, MaxTimestamp kafka.Timestamp
 	// RolledAt is when it was closed, FirstAppendAt when its first batch was appended.
 	RolledAt, FirstAppendAt time.Time
+	// Cleaned: offsets may be missing, since a cleaning wrote it.
+	Cleaned bool
 }
 
 // Range is [BaseOffset, NextOffset).

@@ -22,12 +22,15 @@ func (s *Sealer) look(p *part, now time.Time) view {
 
 	head := known(l.Manifest())
 	rolled := l.Rolled()
+	if r := retentionOf(st); p.retained != r || expiresLocally(head, l, rolled, st, now) {
+		p.retained, p.retentionAt = r, time.Time{}
+	}
 	v.work = head.LogStartOffset > l.LogStartOffset() ||
 		releasable(l, head, st, now) > l.LocalLogStartOffset() || !now.Before(p.retentionAt)
 	if p.retentionAt.After(now) && p.retentionAt.Before(v.next) {
 		v.next = p.retentionAt
 	}
-	if !st.RemoteStorage {
+	if !st.Seals() {
 		return v
 	}
 	if since, ok := l.ActiveSince(); ok {
@@ -53,11 +56,14 @@ func (s *Sealer) rollDue(p *part, st settings.Topic, now time.Time, v *view) {
 	_, err := p.log.MaybeRoll(now)
 	since, holds := p.log.ActiveSince()
 	age := st.SegmentAge
-	if st.RemoteStorage && st.SealAgeMax > 0 {
+	if st.Seals() && st.SealAgeMax > 0 {
 		age = min(age, st.SealAgeMax)
 		if err == nil && holds && now.Sub(since) >= st.SealAgeMax {
 			_, err = p.log.Roll()
 		}
+	}
+	if err == nil && activeExpired(p.log, st, now) {
+		_, err = p.log.Roll()
 	}
 	at := since.Add(age)
 	if !holds {
@@ -132,9 +138,5 @@ func beyond(r Rolled, size int64, age time.Duration, bytes int64, now time.Time)
 	if age < 0 {
 		return false
 	}
-	newest := r.MaxTimestamp.Time()
-	if r.MaxTimestamp == kafka.NoTimestamp {
-		newest = r.RolledAt
-	}
-	return now.Sub(newest) > age
+	return now.Sub(r.newest()) > age
 }

@@ -34,6 +34,7 @@ type part struct {
 
 	// Used by the worker at the part, or by the scheduler while there is none.
 	retentionAt time.Time
+	retained    retention    // as of the last look
 	checkedEnd  kafka.Offset // objects below were verified; the manifest may not say so yet
 	attempt     attempt
 }

@@ -12,7 +12,9 @@ import (
 
 // expireStep applies retention.ms and retention.bytes over both tiers when it is due, as Kafka's
 // tiered storage counts them: whole segments, oldest first; by bytes only while what stays is not
-// less than the bound. It moves the log start offset; objects are swept later by compaction/gc.
+// less than the bound. Without delete in cleanup.policy nothing expires. With sealing turned off and
+// remote.log.delete.on.disable set, what only the bucket has goes. It moves the log start offset;
+// objects are swept later by compaction/gc.
 func (s *Sealer) expireStep(ctx context.Context, p *part, st settings.Topic) error {
 	now := s.now()
 	if now.Before(p.retentionAt) {
@@ -49,12 +51,69 @@ func (s *Sealer) moveLogStart(ctx context.Context, p *part, to kafka.Offset) err
 	return nil
 }
 
+// retention is the settings that expireStep goes by: it is due when they change.
+type retention struct {
+	time            time.Duration
+	bytes           int64
+	deletes, remote bool
+	deleteOnOff     bool
+}
+
+func retentionOf(st settings.Topic) retention {
+	return retention{
+		time: st.RetentionTime, bytes: st.RetentionBytes, deletes: st.Deletes(),
+		remote: st.RemoteStorage, deleteOnOff: st.RemoteDeleteOnOff,
+	}
+}
+
+// activeExpired tells that all that a local log has is beyond retention.ms, the active segment too,
+// which is rolled then, as in Kafka. One without timestamps waits for segment.ms.
+func activeExpired(l Log, st settings.Topic, now time.Time) bool {
+	if st.Seals() || !st.Deletes() || st.RetentionTime < 0 {
+		return false
+	}
+	newest := l.ActiveNewest()
+	return newest != kafka.NoTimestamp && now.Sub(newest.Time()) > st.RetentionTime &&
+		l.LastStableOffset() == l.LogEndOffset()
+}
+
+// expiresLocally tells that the oldest records that there are lie in a rolled segment that is not
+// sealed and beyond retention.ms: no need to wait for the next regular look.
+func expiresLocally(
+	head manifest.Head, l Log, rolled []Rolled, st settings.Topic, now time.Time,
+) bool {
+	if st.Seals() || !st.Deletes() || st.RetentionTime < 0 {
+		return false
+	}
+	for _, r := range rolled {
+		if r.NextOffset > head.LogStartOffset {
+			return r.BaseOffset <= head.LogStartOffset && r.NextOffset > head.SealedEnd() &&
+				r.NextOffset <= l.LastStableOffset() && now.Sub(r.newest()) > st.RetentionTime
+		}
+	}
+	return false
+}
+
+// newest is the largest timestamp, or when it was rolled.
+func (r Rolled) newest() time.Time {
+	if r.MaxTimestamp == kafka.NoTimestamp {
+		return r.RolledAt
+	}
+	return r.MaxTimestamp.Time()
+}
+
 // expireTarget is where the log start offset should be.
 func (s *Sealer) expireTarget(
 	ctx context.Context, p *part, st settings.Topic, now time.Time,
 ) (kafka.Offset, error) {
 	head := known(p.log.Manifest())
 	target := head.LogStartOffset
+	if !st.RemoteStorage && st.RemoteDeleteOnOff {
+		target = max(target, min(head.SealedEnd(), p.log.LocalLogStartOffset()))
+	}
+	if !st.Deletes() { // a compacted log keeps the last record of each key, wherever it lies
+		return target, nil
+	}
 	excess, err := s.excess(ctx, p.log, head, st)
 	if err != nil {
 		return 0, err
@@ -83,7 +142,7 @@ func (s *Sealer) expireTarget(
 			return target, nil
 		}
 	}
-	if st.RemoteStorage { // what is not sealed yet will be, before it expires
+	if st.Seals() { // what is not sealed yet will be, before it expires
 		return target, nil
 	}
 	stable := p.log.LastStableOffset()
@@ -91,10 +150,7 @@ func (s *Sealer) expireTarget(
 		if r.NextOffset <= max(target, head.SealedEnd()) {
 			continue
 		}
-		newest := r.MaxTimestamp
-		if newest == kafka.NoTimestamp {
-			newest = kafka.TimestampOf(r.RolledAt)
-		}
+		newest := kafka.TimestampOf(r.newest())
 		if r.NextOffset > stable || !gone(r.NextOffset, r.Bytes, newest) {
 			break
 		}
@@ -143,5 +199,5 @@ func mayBeOld(head manifest.Head, l Log, st settings.Topic, now time.Time) bool 
 			return old(e.MaxTimestamp)
 		}
 	}
-	return !st.RemoteStorage && len(l.Rolled()) > 0
+	return !st.Seals() && len(l.Rolled()) > 0
 }

@@ -36,7 +36,7 @@ func (s *Sealer) SealNow(ctx context.Context, tps []kafka.TopicPartition) []Seal
 	return results
 }
 
-// SealAll is SealNow of every partition in the Sealer's care whose topic is sealed at all.
+// SealAll is SealNow of every partition in the Sealer's care whose topic is sealed at all, now.
 func (s *Sealer) SealAll(ctx context.Context) []SealResult {
 	s.mu.Lock()
 	parts := make([]*part, 0, len(s.parts))
@@ -46,7 +46,7 @@ func (s *Sealer) SealAll(ctx context.Context) []SealResult {
 	s.mu.Unlock()
 	var tps []kafka.TopicPartition
 	for _, p := range parts {
-		if p.log.Settings().RemoteStorage {
+		if st := p.log.Settings(); st.Seals() {
 			tps = append(tps, p.tp)
 		}
 	}
@@ -61,7 +61,7 @@ func (s *Sealer) sealOne(ctx context.Context, tp kafka.TopicPartition) (kafka.Of
 		return kafka.NoOffset, fmt.Errorf("seal %s: %w", tp, ErrUnknownPartition)
 	}
 	l := p.log
-	if !l.Settings().RemoteStorage {
+	if st := l.Settings(); !st.Seals() {
 		return known(l.Manifest()).VerifiedEnd, fmt.Errorf("seal %s: %w", tp, ErrLocalOnly)
 	}
 	target := l.LastStableOffset()

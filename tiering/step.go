@@ -21,7 +21,7 @@ func (s *Sealer) step(ctx context.Context, p *part) error {
 		}
 	}
 	var sealErr error
-	if st.RemoteStorage {
+	if st.Seals() {
 		sealErr = s.sealStep(ctx, p)
 	}
 	expireErr := s.expireStep(ctx, p, st)

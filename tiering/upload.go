@@ -129,7 +129,7 @@ func (s *Sealer) sealedForm(
 	var data io.ReaderAt = file
 	size := file.Size()
 	if base > r.BaseOffset {
-		from, err := positionOf(file, size, base)
+		from, err := positionOf(file, size, base, r.Cleaned)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -140,6 +140,7 @@ func (s *Sealer) sealedForm(
 	if err != nil {
 		return nil, nil, err
 	}
+	o.Gaps = r.Cleaned
 	id := segment.ID{
 		Topic: p.tp.Topic, Partition: p.tp.Partition, BaseOffset: base, LeaderEpoch: l.LeaderEpoch(),
 	}
@@ -203,9 +204,9 @@ func entryOf(sealed *segment.Sealed) manifest.Entry {
 	}
 }
 
-// positionOf finds where the batch with a base offset begins in a segment file, by walking the
-// headers.
-func positionOf(f io.ReaderAt, size int64, base kafka.Offset) (int64, error) {
+// positionOf finds where the batch begins, in a segment file, that has a base offset or, where
+// offsets are missing, follows it, by walking the headers.
+func positionOf(f io.ReaderAt, size int64, base kafka.Offset, gaps bool) (int64, error) {
 	const sizeEnd = 12 // base offset, then the length of what follows
 	var head [sizeEnd]byte
 	for at := int64(0); at+record.HeaderSize <= size; {
@@ -213,7 +214,7 @@ func positionOf(f io.ReaderAt, size int64, base kafka.Offset) (int64, error) {
 			return 0, err
 		}
 		o := kafka.Offset(binary.BigEndian.Uint64(head[:]))
-		if o == base {
+		if o == base || o > base && gaps {
 			return at, nil
 		}
 		length := int64(int32(binary.BigEndian.Uint32(head[8:])))

@@ -92,7 +92,7 @@ func creations() map[string]creation {
 			config("segment.ms", nil), 40, "Null value not supported for topic configs: segment.ms",
 		},
 		"nosuch":  {config("nosuch", s("1")), 40, "Unknown topic config name: nosuch"},
-		"compact": {config("cleanup.policy", s("compact")), 40, "not supported yet"},
+		"compact": {config("cleanup.policy", s("compact")), 0, ""},
 	}
 }
 
@@ -233,7 +233,8 @@ func TestIncrementalAlterConfigs(t *testing.T) {
 		{topic, "nosuch", "segment.ms", s("1"), 0, 3, "The topic 'nosuch' does not exist."},
 		{topic, "", "segment.ms", s("1"), 0, 42, "Default topic resources are not allowed."},
 		{topic, "t", "cleanup.policy", s("delete"), 2, 0, ""},
-		{topic, "t", "cleanup.policy", s("compact"), 2, 40, "not supported yet"},
+		{topic, "t", "cleanup.policy", s("compact"), 2, 0, ""},
+		{topic, "t", "remote.storage.enable", s("true"), 0, 40, "cleanup.policy=delete,compact stays on"},
 		{topic, "t", "cleanup.policy", s("compact"), 3, 0, ""},
 		{topic, "t", "retention.ms", s("60000"), 0, 0, ""},
 		{agent, "1", "log.segment.bytes", s("5000000"), 0, 0, ""},

@@ -44,7 +44,10 @@ func (h *Handler) topicValues(t *Topic) []value {
 				v.add(a.Name, a.Default, kmsg.ConfigSourceDefaultConfig)
 			}
 		}
-		out = append(out, v.settle())
+		if v = v.settle(); s.Name == "remote.storage.enable" && !given && t.Settings.Compacts() {
+			v.value = "false"
+		}
+		out = append(out, v)
 	}
 	return out
 }

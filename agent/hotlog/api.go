@@ -69,6 +69,8 @@ type RolledSegment struct {
 	MinTimestamp, MaxTimestamp kafka.Timestamp
 	// RolledAt is when it was closed, FirstAppendAt when its first batch was appended.
 	RolledAt, FirstAppendAt time.Time
+	// Cleaned: offsets may be missing, since a cleaning wrote it.
+	Cleaned bool
 }
 
 // SegmentFile is a pinned segment: it stays readable, after Release too, until Close.

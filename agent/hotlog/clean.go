@@ -268,6 +268,7 @@ func (c *cleaning) rewrite(end kafka.Offset) error {
 	f := keys.NewFilter(keys.Options{
 		Map: c.o.Map, Now: kafka.TimestampOf(c.o.Now), DeleteRetention: c.o.DeleteRetention,
 		Aborted: c.l.AbortedIn(r), Limits: record.DefaultLimits(),
+		KeepDeletes: c.l.LogStartOffset() < c.l.LocalLogStartOffset(), // in the bucket
 	})
 	defer func() { c.out.Stats = f.Stats() }()
 	for from := 0; from < len(c.segs); {

@@ -294,6 +294,7 @@ func (m *cleanMachine) step() {
 // finish settles all transactions and cleans until nothing is left to do: what the log holds then is
 // the map.
 func (m *cleanMachine) finish() {
+	m.must(m.log.SetLogStartOffset(m.log.LocalLogStartOffset())) // or tombstones stay
 	for len(m.open) > 0 {
 		m.endTxn()
 	}

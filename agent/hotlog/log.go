@@ -224,6 +224,13 @@ func (l *Log) ActiveSince() (time.Time, bool) {
 	return time.UnixMilli(info.firstAppendMs), true
 }
 
+// ActiveNewest is the largest timestamp in the active segment; kafka.NoTimestamp when none has one.
+func (l *Log) ActiveNewest() kafka.Timestamp {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.view.Load().active().info.maxTimestamp
+}
+
 // Epochs is the leader-epoch history from the log start on.
 func (l *Log) Epochs() []kafka.EpochStart {
 	l.mu.Lock()

@@ -296,7 +296,7 @@ func foundSegment(id segmentID) *hotSegment {
 func (l *Log) replay(ls listing) error {
 	for {
 		active := l.view.Load().active()
-		torn, err := l.replaySegment(active)
+		torn, err := l.replaySegment(active, ls.logs[len(ls.logs)-1].base <= active.base)
 		if err != nil {
 			return err
 		}
@@ -340,7 +340,7 @@ func (l *Log) dropLater(later []segmentID, end kafka.Offset) error {
 }
 
 // replaySegment takes in the batches of one segment from its known end on, and cuts a torn tail.
-func (l *Log) replaySegment(s *hotSegment) (torn bool, err error) {
+func (l *Log) replaySegment(s *hotSegment, last bool) (torn bool, err error) {
 	h, err := l.files.open(s)
 	if err != nil {
 		return false, err
@@ -356,7 +356,7 @@ func (l *Log) replaySegment(s *hotSegment) (torn bool, err error) {
 	nowMs := l.nowMs()
 	for {
 		b, err := sc.next()
-		if err == nil && (!s.followed(b.batch.BaseOffset()) || sc.pos > segmentBytesMax) {
+		if err == nil && (!s.followed(b.batch.BaseOffset(), last) || sc.pos > segmentBytesMax) {
 			err = fmt.Errorf("batch at offset %d, %d expected: %w",
 				b.batch.BaseOffset(), s.info.next, errTorn)
 		}

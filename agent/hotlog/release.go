@@ -23,6 +23,7 @@ func (l *Log) Rolled() []RolledSegment {
 			MinTimestamp: s.info.minTimestamp, MaxTimestamp: s.info.maxTimestamp,
 			RolledAt:      time.UnixMilli(s.info.rolledMs),
 			FirstAppendAt: time.UnixMilli(s.info.firstAppendMs),
+			Cleaned:       s.id.gen > 0,
 		})
 	}
 	return out

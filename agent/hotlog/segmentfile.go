@@ -137,10 +137,10 @@ func (i *segmentInfo) noteOldest(b record.Batch) error {
 	return err
 }
 
-// followed reports whether a batch at this offset may be the segment's next. Appends leave no gap;
-// cleanings do.
-func (s *hotSegment) followed(base kafka.Offset) bool {
-	return base == s.info.next || s.id.gen > 0 && base > s.info.next
+// followed reports whether a batch at this offset may be the segment's next. Appends leave no gap, so
+// in the last segment none may be; cleanings and restores do.
+func (s *hotSegment) followed(base kafka.Offset, last bool) bool {
+	return base == s.info.next || base > s.info.next && (s.id.gen > 0 || !last)
 }
 
 // hotSegment is one file of batches and what belongs to it.

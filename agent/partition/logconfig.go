@@ -14,8 +14,8 @@ const indexEntryBytes = 8
 func LogConfig(t settings.Topic, producerIDExpiration time.Duration) hotlog.Config {
 	c := hotlog.DefaultConfig()
 	c.SegmentBytes = t.SegmentBytes
-	c.SegmentAge = t.SegmentAge
-	c.SegmentJitter = min(t.SegmentJitter, t.SegmentAge)
+	c.SegmentAge = segmentAge(t)
+	c.SegmentJitter = min(t.SegmentJitter, c.SegmentAge)
 	c.IndexEntriesMax = max(int(t.SegmentIndexBytes/indexEntryBytes), 1)
 	c.IndexIntervalBytes = int(t.IndexIntervalBytes)
 	c.FlushMessages = t.FlushMessages
@@ -27,4 +27,13 @@ func LogConfig(t settings.Topic, producerIDExpiration time.Duration) hotlog.Conf
 		c.ProducerIDExpiration = producerIDExpiration
 	}
 	return c
+}
+
+// segmentAge is when the active segment is rolled: where the topic is compacted early enough for
+// max.compaction.lag.ms.
+func segmentAge(t settings.Topic) time.Duration {
+	if t.Compacts() && t.CompactionLagMax > 0 {
+		return min(t.SegmentAge, t.CompactionLagMax)
+	}
+	return t.SegmentAge
 }

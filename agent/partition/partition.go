@@ -247,7 +247,7 @@ func (p *Partition) ReleaseVerified(bytes int64) error {
 
 // RollToSeal closes the active segment, if it holds records and the topic is sealed at all.
 func (p *Partition) RollToSeal() (bool, error) {
-	if !p.Settings().RemoteStorage {
+	if st := p.Settings(); !st.Seals() {
 		return false, nil
 	}
 	rolled, err := p.log.Roll()

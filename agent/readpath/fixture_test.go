@@ -106,6 +106,7 @@ func forever() settings.Topic {
 	return settings.Topic{
 		SegmentBytes: 1 << 20, SegmentAge: time.Hour, RetentionTime: -1, RetentionBytes: -1,
 		LocalRetentionTime: -1, LocalRetentionBytes: -1, RemoteStorage: true, SealAgeMax: time.Hour,
+		CleanupPolicy: "delete",
 	}
 }
 

@@ -17,6 +17,9 @@ type Options struct {
 	// DeleteRetention is how long tombstones and markers outlive the cleaning that met them first
 	// (delete.retention.ms).
 	DeleteRetention time.Duration
+	// KeepDeletes lets no tombstone and no marker go: below what is filtered lie records of the log
+	// that they are about.
+	KeepDeletes bool
 	// Producers are the live ones: their last batch is kept, for its sequence number.
 	Producers map[kafka.ProducerID]LastBatch
 	// Aborted are the aborted transactions that intersect what will be filtered.
@@ -140,7 +143,7 @@ func (f *Filter) judge(b record.Batch) (v verdict, err error) {
 // passed reports whether the batch's delete horizon is there and was reached.
 func (f *Filter) passed(b record.Batch) bool {
 	horizon, ok := b.DeleteHorizon()
-	return ok && horizon <= f.o.Now
+	return ok && horizon <= f.o.Now && !f.o.KeepDeletes
 }
 
 // drop counts a batch's records and notes an aborted transaction whose marker goes.

@@ -22,6 +22,8 @@ type log struct {
 	live    map[kafka.ProducerID]LastBatch
 	seq     map[kafka.ProducerID]int32
 	codec   record.Codec
+
+	keepDeletes bool
 }
 
 func newLog(t *testing.T) *log {
@@ -100,7 +102,7 @@ func (l *log) clean(now kafka.Timestamp, m *Map) (*log, *Filter) {
 	}
 	f := NewFilter(Options{
 		Map: m, Now: now, DeleteRetention: time.Hour, Producers: l.live,
-		Aborted: l.aborted, Limits: record.DefaultLimits(),
+		Aborted: l.aborted, Limits: record.DefaultLimits(), KeepDeletes: l.keepDeletes,
 	})
 	out := newLog(l.t)
 	out.aborted, out.live, out.next, out.seq = l.aborted, l.live, l.next, l.seq
@@ -220,6 +222,25 @@ func TestTombstonesStayUntilTheirHorizon(t *testing.T) {
 	}
 	gone, _ := later.clean(now+hour, bigMap())
 	expect(t, gone, "[2:b=2@100 5:z=1@100]")
+}
+
+// Records that lie below what is filtered, as in a sealed part, need their tombstones and markers.
+func TestDeletesAreKeptForWhatLiesBelow(t *testing.T) {
+	l := newLog(t)
+	l.put(kv{"a", "-"})
+	l.end(7, record.Abort)
+	l.put(kv{"z", "1"})
+	l.keepDeletes = true
+	out, _ := l.clean(0, bigMap())
+	out.keepDeletes = true
+	out, _ = out.clean(9*hour, bigMap())
+	expect(t, out, "[0:a-@100 1:abort 2:z=1@100]")
+	out.keepDeletes = false
+	out, f := out.clean(9*hour, bigMap())
+	expect(t, out, "[2:z=1@100]")
+	if got := f.TakeForgotten(); len(got) != 1 || got[0] != 1 {
+		t.Errorf("forgotten %v", got)
+	}
 }
 
 func TestNullKeysGo(t *testing.T) {

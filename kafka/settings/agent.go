@@ -25,6 +25,8 @@ type Agent struct {
 	Transactions             Transactions
 	TransactionTopicMinISR   int           // transaction.state.log.min.isr
 	CheckpointMaxAge         time.Duration // varve.checkpoint.max.age.ms
+	RetentionCheckInterval   time.Duration // log.retention.check.interval.ms
+	Cleaner                  Cleaner       // log.cleaner.*
 	// TopicDefaults are explicit agent settings by the name of the topic setting that they are the
 	// default of.
 	TopicDefaults map[string]string
@@ -98,8 +100,10 @@ func AgentFromConfigs(configs ...map[string]string) (*Agent, error) {
 			TwoPhase:       v.boolean("transaction.two.phase.commit.enable"),
 			Verification:   v.boolean("transaction.partition.verification.enable"),
 		},
-		CheckpointMaxAge: v.millis("varve.checkpoint.max.age.ms"),
-		TopicDefaults:    topicDefaults(all),
+		CheckpointMaxAge:       v.millis("varve.checkpoint.max.age.ms"),
+		RetentionCheckInterval: v.millis("log.retention.check.interval.ms"),
+		Cleaner:                v.cleaner(),
+		TopicDefaults:          topicDefaults(all),
 	}
 	return a, v.err
 }

@@ -37,6 +37,11 @@ var ownAgentSettings = sorted(slices.Concat([]*Setting{
 		check: atLeast(1024),
 	},
 	{
+		Name: "log.retention.check.interval.ms", Type: Long, Default: "300000", ReadOnly: true,
+		Doc:   "Milliseconds between two looks for segments that retention removes.",
+		check: atLeast(1),
+	},
+	{
 		Name: "log.retention.hours", Type: Int, Default: "168", ReadOnly: true,
 		Doc: "log.retention.ms in hours, where that and log.retention.minutes are not given.",
 	},
@@ -170,7 +175,7 @@ var ownAgentSettings = sorted(slices.Concat([]*Setting{
 		Doc:   "Partitions that one request may create, and that one topic may have.",
 		check: atLeast(1),
 	},
-}, groupAgentSettings, consumerAgentSettings, fixedAgentSettings))
+}, cleanerAgentSettings, groupAgentSettings, consumerAgentSettings, fixedAgentSettings))
 
 var (
 	agentSettings = buildAgentSettings()

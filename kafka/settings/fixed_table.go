@@ -21,11 +21,6 @@ var fixedAgentSettings = []*Setting{
 		Doc: "Hand leadership over before a stop.", Unsupported: "a stop is always in order",
 	},
 	{
-		Name: "log.retention.check.interval.ms", Type: Long, Default: "300000", ReadOnly: true,
-		Doc:   "Milliseconds between two looks for segments to delete.",
-		check: atLeast(1), Unsupported: "retention is looked after every 5 minutes",
-	},
-	{
 		Name: "num.io.threads", Type: Int, Default: "8", ReadOnly: true,
 		Doc: "Threads that handle requests.", check: atLeast(1), Unsupported: byGoroutines,
 	},

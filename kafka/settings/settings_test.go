@@ -55,8 +55,9 @@ func TestValidateTopic(t *testing.T) {
 		{"min.insync.replicas", "0", "Value must be at least 1"},
 		{"cleanup.policy", "foo", "String must be one of: compact, delete"},
 		{"cleanup.policy", "delete,delete", ""},
-		{"cleanup.policy", "compact", "not supported yet"},
-		{"cleanup.policy", "", "not supported yet"},
+		{"cleanup.policy", "compact", ""},
+		{"cleanup.policy", "compact,delete", ""},
+		{"cleanup.policy", "", ""},
 		{"compression.type", "foo", "one of: uncompressed, zstd, lz4, snappy, gzip, producer"},
 		{"compression.type", "zstd", ""},
 		{"compression.gzip.level", "0", "Value must be between 1 and 9 or equal to -1"},
@@ -77,6 +78,60 @@ func TestValidateTopic(t *testing.T) {
 			t.Errorf("%s=%q: %v", c.name, c.value, err)
 		case c.want != "" && (!errors.As(err, &e) || !strings.Contains(err.Error(), c.want)):
 			t.Errorf("%s=%q: %v, want %q", c.name, c.value, err, c.want)
+		}
+	}
+}
+
+// What a compacted topic does with its tiers, and what of KIP-950 is refused.
+func TestTieringOfTopics(t *testing.T) {
+	type configs = map[string]string
+	for _, c := range []struct {
+		configs       configs
+		remote, seals bool
+		want          string
+	}{
+		{configs{}, true, true, ""},
+		{configs{"cleanup.policy": "delete"}, true, true, ""},
+		{configs{"cleanup.policy": ""}, true, true, ""},
+		{configs{"cleanup.policy": "compact"}, false, false, ""},
+		{configs{"cleanup.policy": "compact,delete"}, false, false, ""},
+		{configs{"cleanup.policy": "compact", "remote.storage.enable": "false"}, false, false, ""},
+		{
+			configs{"cleanup.policy": "compact", "remote.storage.enable": "true"},
+			false, false,
+			"Leave remote.storage.enable out",
+		},
+		{configs{"remote.storage.enable": "true"}, true, true, ""},
+		{configs{"remote.storage.enable": "false"}, false, false, ""},
+		{configs{"remote.log.copy.disable": "true"}, true, false, ""},
+		{configs{"remote.log.copy.disable": "true", "local.retention.ms": "604800000"}, true, false, ""},
+		{
+			configs{"remote.log.copy.disable": "true", "local.retention.ms": "5"},
+			true, false,
+			"it must be -2 or equal retention.ms",
+		},
+		{
+			configs{"remote.log.copy.disable": "true", "local.retention.bytes": "5"},
+			true, false,
+			"it must be -2 or equal retention.bytes",
+		},
+		{
+			configs{
+				"remote.log.copy.disable": "true", "local.retention.ms": "5",
+				"remote.storage.enable": "false",
+			}, false, false, "",
+		},
+		{configs{"remote.log.delete.on.disable": "true"}, true, true, ""},
+	} {
+		topic, err := FromConfigs(c.configs, nil)
+		if err != nil || topic.RemoteStorage != c.remote || topic.Seals() != c.seals {
+			t.Errorf("%v: %+v, %v", c.configs, topic, err)
+		}
+		switch err := ValidateTopic(c.configs, nil); {
+		case c.want == "" && err != nil:
+			t.Errorf("%v: %v", c.configs, err)
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%v: %v, want %q", c.configs, err, c.want)
 		}
 	}
 }

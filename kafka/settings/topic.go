@@ -2,6 +2,7 @@ package settings
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,7 +10,11 @@ import (
 
 // Topic is the effective settings of one topic. Sizes are bytes; a bound of -1 is none.
 type Topic struct {
-	CleanupPolicy       string        // cleanup.policy: "delete"
+	CleanupPolicy       string        // cleanup.policy: some of "compact" and "delete", or neither
+	DeleteRetention     time.Duration // delete.retention.ms
+	CompactionLagMin    time.Duration // min.compaction.lag.ms
+	CompactionLagMax    time.Duration // max.compaction.lag.ms; Unbounded: no limit
+	DirtyRatioMin       float64       // min.cleanable.dirty.ratio
 	CompressionType     string        // compression.type: producer, uncompressed or a codec
 	CompressionLevel    int           // compression.<type>.level; 0 for a type without levels
 	SegmentBytes        int64         // segment.bytes: an active segment is rolled at this size
@@ -21,7 +26,9 @@ type Topic struct {
 	RetentionBytes      int64         // retention.bytes; negative: no bound
 	LocalRetentionTime  time.Duration // local.retention.ms, -2 resolved; negative: for ever
 	LocalRetentionBytes int64         // local.retention.bytes, -2 resolved; negative: no bound
-	RemoteStorage       bool          // remote.storage.enable; default true, unlike Kafka
+	RemoteStorage       bool          // remote.storage.enable; default true; not if compacted
+	RemoteCopyDisable   bool          // remote.log.copy.disable
+	RemoteDeleteOnOff   bool          // remote.log.delete.on.disable
 	MaxMessageBytes     int           // max.message.bytes: the largest batch
 	MinInsyncReplicas   int           // min.insync.replicas
 	TimestampType       TimestampType // message.timestamp.type
@@ -32,6 +39,15 @@ type Topic struct {
 	SealAgeMax          time.Duration // varve.seal.max.age.ms
 	ValueFormat         string        // varve.value.format: raw, utf8 or json
 }
+
+// Compacts reports whether cleanup.policy has compact.
+func (t *Topic) Compacts() bool { return slices.Contains(SplitList(t.CleanupPolicy), "compact") }
+
+// Deletes reports whether cleanup.policy has delete: old segments go by retention.
+func (t *Topic) Deletes() bool { return slices.Contains(SplitList(t.CleanupPolicy), "delete") }
+
+// Seals reports whether rolled segments go into the bucket.
+func (t *Topic) Seals() bool { return t.RemoteStorage && !t.RemoteCopyDisable }
 
 // TimestampType says whose clock a record's timestamp is.
 type TimestampType int8
@@ -66,6 +82,10 @@ func FromConfigs(configs map[string]string, defaults *Agent) (Topic, error) {
 	}
 	t := Topic{
 		CleanupPolicy:       strings.Join(SplitList(v.text("cleanup.policy")), ","),
+		DeleteRetention:     v.millis("delete.retention.ms"),
+		CompactionLagMin:    v.millis("min.compaction.lag.ms"),
+		CompactionLagMax:    v.millis("max.compaction.lag.ms"),
+		DirtyRatioMin:       v.double("min.cleanable.dirty.ratio"),
 		CompressionType:     v.text("compression.type"),
 		SegmentBytes:        v.long("segment.bytes"),
 		SegmentAge:          v.millis("segment.ms"),
@@ -77,6 +97,8 @@ func FromConfigs(configs map[string]string, defaults *Agent) (Topic, error) {
 		LocalRetentionTime:  v.millis("local.retention.ms"),
 		LocalRetentionBytes: v.long("local.retention.bytes"),
 		RemoteStorage:       v.boolean("remote.storage.enable"),
+		RemoteCopyDisable:   v.boolean("remote.log.copy.disable"),
+		RemoteDeleteOnOff:   v.boolean("remote.log.delete.on.disable"),
 		MaxMessageBytes:     int(v.long("max.message.bytes")),
 		MinInsyncReplicas:   int(v.long("min.insync.replicas")),
 		TimestampBeforeMax:  v.millis("message.timestamp.before.max.ms"),
@@ -96,6 +118,7 @@ func FromConfigs(configs map[string]string, defaults *Agent) (Topic, error) {
 	if v.text("internal.segment.bytes") != "" {
 		t.SegmentBytes = v.long("internal.segment.bytes")
 	}
+	t.RemoteStorage = t.RemoteStorage && !t.Compacts()
 	if t.LocalRetentionTime == followsRetention*time.Millisecond {
 		t.LocalRetentionTime = t.RetentionTime
 	}
@@ -115,7 +138,44 @@ func ValidateTopic(configs map[string]string, defaults *Agent) error {
 	if err != nil {
 		return err
 	}
+	if strings.EqualFold(strings.TrimSpace(configs[remoteStorage]), "true") && t.Compacts() {
+		return &Error{
+			Name: remoteStorage, Value: configs[remoteStorage],
+			Reason: "a topic with cleanup.policy=" + t.CleanupPolicy + " stays on local disk: sealed " +
+				"segments are not compacted yet. Leave " + remoteStorage + " out, or set it to false",
+		}
+	}
+	if err := checkCopyDisabled(&t, configs); err != nil {
+		return err
+	}
 	return checkLocalRetention(&t, configs)
+}
+
+// remoteStorage decides whether a topic is sealed.
+const remoteStorage = "remote.storage.enable"
+
+// checkCopyDisabled refuses another retention of local segments than of the topic while nothing is
+// sealed any more, as Kafka does (KIP-950).
+func checkCopyDisabled(t *Topic, configs map[string]string) error {
+	if !t.RemoteStorage || !t.RemoteCopyDisable {
+		return nil
+	}
+	for _, c := range []struct {
+		name, follows string
+		differs       bool
+	}{
+		{"local.retention.bytes", "retention.bytes", t.LocalRetentionBytes != t.RetentionBytes},
+		{"local.retention.ms", "retention.ms", t.LocalRetentionTime != t.RetentionTime},
+	} {
+		if c.differs {
+			return &Error{
+				Name: c.name, Value: configs[c.name],
+				Reason: "while remote.log.copy.disable is true it must be -2 or equal " + c.follows +
+					", since nothing more is copied to remote storage",
+			}
+		}
+	}
+	return nil
 }
 
 // checkLocalRetention refuses to keep records locally for longer than at all, as Kafka does where a
@@ -188,6 +248,15 @@ func (v *view) long(name string) int64 {
 }
 
 func (v *view) boolean(name string) bool { return strings.EqualFold(v.text(name), "true") }
+
+func (v *view) double(name string) float64 {
+	s := v.text(name)
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil && v.err == nil {
+		v.err = &Error{Name: name, Value: s, Reason: "Not a number"}
+	}
+	return f
+}
 
 func (v *view) millis(name string) time.Duration {
 	n := v.long(name)

@@ -6,9 +6,8 @@ import (
 )
 
 const (
-	never        = "9223372036854775807" // Kafka's way to say never in milliseconds or messages
-	noCompaction = "log compaction is not supported yet"
-	noThrottle   = "replication throttles are not supported yet"
+	never      = "9223372036854775807" // Kafka's way to say never in milliseconds or messages
+	noThrottle = "replication throttles are not supported yet"
 )
 
 // topicSettings is the table of topic settings ordered by name: Kafka 4.3's, and Varve's own at the
@@ -16,9 +15,9 @@ const (
 var topicSettings = []*Setting{
 	{
 		Name: "cleanup.policy", Type: List, Default: "delete", AgentName: "log.cleanup.policy",
-		Doc:         "What becomes of old records: delete removes whole segments by retention.",
-		check:       listOf("compact", "delete"),
-		Unsupported: noCompaction,
+		Doc: "What becomes of old records: delete removes whole segments by retention, compact keeps " +
+			"the last record of each key; both may be given, or nothing.",
+		check: listOf("compact", "delete"),
 	},
 	{
 		Name: "compression.gzip.level", Type: Int, Default: "-1", AgentName: "compression.gzip.level",
@@ -42,10 +41,9 @@ var topicSettings = []*Setting{
 	},
 	{
 		Name: "delete.retention.ms", Type: Long, Default: "86400000",
-		AgentName:   "log.cleaner.delete.retention.ms",
-		Doc:         "How long tombstones of compacted topics are kept, in milliseconds.",
-		check:       atLeast(0),
-		Unsupported: noCompaction,
+		AgentName: "log.cleaner.delete.retention.ms",
+		Doc:       "How long tombstones of compacted topics are kept, in milliseconds.",
+		check:     atLeast(0),
 	},
 	{
 		Name: "file.delete.delay.ms", Type: Long, Default: "60000",
@@ -98,10 +96,9 @@ var topicSettings = []*Setting{
 	},
 	{
 		Name: "max.compaction.lag.ms", Type: Long, Default: never,
-		AgentName:   "log.cleaner.max.compaction.lag.ms",
-		Doc:         "Milliseconds after which a record of a compacted topic is compacted for sure.",
-		check:       atLeast(1),
-		Unsupported: noCompaction,
+		AgentName: "log.cleaner.max.compaction.lag.ms",
+		Doc:       "Milliseconds after which a record of a compacted topic is compacted for sure.",
+		check:     atLeast(1),
 	},
 	{
 		Name: "max.message.bytes", Type: Int, Default: "1048588", AgentName: "message.max.bytes",
@@ -128,17 +125,15 @@ var topicSettings = []*Setting{
 	},
 	{
 		Name: "min.cleanable.dirty.ratio", Type: Double, Default: "0.5",
-		AgentName:   "log.cleaner.min.cleanable.ratio",
-		Doc:         "Share of uncompacted bytes at which a compacted log is compacted.",
-		check:       ratio,
-		Unsupported: noCompaction,
+		AgentName: "log.cleaner.min.cleanable.ratio",
+		Doc:       "Share of uncompacted bytes at which a compacted log is compacted.",
+		check:     ratio,
 	},
 	{
 		Name: "min.compaction.lag.ms", Type: Long, Default: "0",
-		AgentName:   "log.cleaner.min.compaction.lag.ms",
-		Doc:         "Milliseconds before a record of a compacted topic may be compacted.",
-		check:       atLeast(0),
-		Unsupported: noCompaction,
+		AgentName: "log.cleaner.min.compaction.lag.ms",
+		Doc:       "Milliseconds before a record of a compacted topic may be compacted.",
+		check:     atLeast(0),
 	},
 	{
 		Name: "min.insync.replicas", Type: Int, Default: "1", AgentName: "min.insync.replicas",
@@ -152,17 +147,17 @@ var topicSettings = []*Setting{
 	},
 	{
 		Name: "remote.log.copy.disable", Type: Boolean, Default: "false",
-		Doc:         "Stop sealing a topic while its sealed segments stay readable.",
-		Unsupported: "not supported yet, use remote.storage.enable",
+		Doc: "Stop sealing a topic while its sealed segments stay readable and expire (KIP-950).",
 	},
 	{
 		Name: "remote.log.delete.on.disable", Type: Boolean, Default: "false",
-		Doc:         "Delete the sealed segments when sealing is turned off.",
-		Unsupported: "not supported yet; sealed segments stay until retention expires them",
+		Doc: "While remote.storage.enable is false, delete what is sealed and not on local disk any " +
+			"more (KIP-950).",
 	},
 	{
 		Name: "remote.storage.enable", Type: Boolean, Default: "true",
-		Doc: "Seal rolled segments into the bucket. Unlike in Kafka this is on unless turned off.",
+		Doc: "Seal rolled segments into the bucket. Unlike in Kafka this is on unless turned off, or " +
+			"cleanup.policy has compact.",
 	},
 	{
 		Name: "retention.bytes", Type: Long, Default: "-1", AgentName: "log.retention.bytes",
