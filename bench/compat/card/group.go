@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -34,6 +35,7 @@ type match struct {
 	feed      *feed
 	members   []*member // all that ever were, in the order of their start
 	keepsKept bool      // what stays assigned is not taken away in between
+	without   []string  // what the library lacks for some step
 }
 
 // referee runs one group scenario of one client.
@@ -68,6 +70,9 @@ func referee(ctx context.Context, s *server, p plug, scenario, prefix string) re
 	}
 	r := p.result(scenario, "pass", "")
 	r.Millis = time.Since(begun).Milliseconds()
+	if len(m.without) > 0 {
+		r.Detail = "no " + strings.Join(m.without, ", no ")
+	}
 	var absent absentError
 	switch {
 	case errors.As(err, &absent):
@@ -83,6 +88,17 @@ func (m *match) begin(ctx context.Context) error {
 		return fmt.Errorf("create topic: %w", err)
 	}
 	m.feed = startFeed(ctx, m.s, m.topic)
+	for p := int32(0); p < groupPartitions; {
+		if m.feed.end(p) > 0 { // the topic is known everywhere once records are in all partitions
+			p++
+			continue
+		}
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	return nil
 }
 
@@ -203,6 +219,9 @@ func (m *match) finish(ctx context.Context, last ...*member) (string, error) {
 	if err := m.drain(ctx); err != nil {
 		return "", err
 	}
+	if m.p.Drops {
+		m.without = append(m.without, "delivery of the record in hand when told to stop")
+	}
 	for _, each := range last {
 		if err := each.leave(); err != nil {
 			return "", err
@@ -221,6 +240,9 @@ func (m *match) drain(ctx context.Context) error {
 	late := time.After(deliverTime)
 	for {
 		missing := m.undelivered()
+		if m.p.Drops && len(missing) <= m.left() {
+			return nil
+		}
 		if len(missing) == 0 {
 			return nil
 		}
@@ -233,6 +255,16 @@ func (m *match) drain(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// left counts the members that were told to leave and did.
+func (m *match) left() (n int) {
+	for _, one := range m.members {
+		if all := one.seen(); one.ended() && len(all) > 0 && all[len(all)-1].Event == "left" {
+			n++
+		}
+	}
+	return n
 }
 
 // checkCommitted compares the committed offsets with the end offsets.

@@ -24,6 +24,7 @@ type plug struct {
 	Missing       string   `json:"missing"`
 	Table         string   `json:"table"`
 	Heavy         bool     `json:"heavy"`
+	Drops         bool     `json:"drops"`
 }
 
 func (p plug) name() string { return p.Client + " " + p.Version }

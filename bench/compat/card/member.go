@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -45,6 +46,8 @@ func startMember(ctx context.Context, s *server, p plug, name string, args ...st
 		[]string{"--bootstrap", s.bootstrap, "--scenario", "member", "--client-id", name}, args)
 	m.cmd = exec.CommandContext(ctx, p.Command[0], args...)
 	m.cmd.Stderr = &m.errs
+	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it starts itself ends with it
+	m.cmd.Cancel = func() error { return syscall.Kill(-m.cmd.Process.Pid, syscall.SIGKILL) }
 	var err error
 	if m.stdin, err = m.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -93,7 +96,7 @@ func (m *member) leave() error {
 }
 
 func (m *member) kill() {
-	_ = m.cmd.Process.Kill()
+	_ = syscall.Kill(-m.cmd.Process.Pid, syscall.SIGKILL)
 	<-m.done
 }
 
@@ -128,6 +131,16 @@ func (m *member) failure() error {
 		return fmt.Errorf("%s ended: %w %s", m.name, m.err, m.errs.text())
 	}
 	return nil
+}
+
+// without are the features that a member said its library lacks.
+func (m *member) without() (names []string) {
+	for _, e := range m.seen() {
+		if e.Event == "without" {
+			names = append(names, e.Detail)
+		}
+	}
+	return names
 }
 
 // owned is the newest assignment, and how many there were so far.

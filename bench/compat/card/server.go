@@ -28,6 +28,10 @@ const (
 // once, as the peers' Kafka does.
 var agentSettings = []string{
 	"group.initial.rebalance.delay.ms=0",
+	"group.consumer.session.timeout.ms=6000",
+	"group.consumer.min.session.timeout.ms=1000",
+	"group.consumer.heartbeat.interval.ms=500",
+	"group.consumer.min.heartbeat.interval.ms=100",
 }
 
 // server is what the clients speak to: an agent of ours, or what -kafka names.

@@ -47,6 +47,11 @@ func (m *match) static(ctx context.Context) error {
 			"the restart of B was a rebalance: A saw %d changes, C %d", nowA-changesA, nowC-changesC,
 		)
 	}
+	if lacks := a.without(); len(lacks) > 0 {
+		m.without = lacks
+		_, err = m.finish(ctx, a, again, c)
+		return err
+	}
 	second, err := m.join(ctx, "A2", "--instance", "i-A")
 	if err != nil {
 		return err
