@@ -1,8 +1,6 @@
 package group
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/varve-log/varve/agent/coordinator"
@@ -29,15 +27,9 @@ func (g *consumerGroup) describe() ConsumerDescribed {
 	image := g.m.topics.Image()
 	for _, id := range sortedKeys(g.members) {
 		c := g.members[id]
-		have := partitionsOf(c.reconciled.Assigned)
-		for topic, partitions := range c.reconciled.Revoking {
-			all := append(have[topic], slices.Collect(maps.Keys(partitions))...)
-			slices.Sort(all)
-			have[topic] = all
-		}
 		w := ConsumerMemberDescribed{
 			MemberID: id, Epoch: c.epoch(), Client: c.client, Topics: c.topics, Regex: c.regex,
-			Assigned: named(image, have), Target: named(image, g.target[id]), Classic: c.classic != nil,
+			Assigned: named(image, c.holds()), Target: named(image, g.target[id]), Classic: c.classic != nil,
 		}
 		if c.instance != "" {
 			w.InstanceID = &c.instance

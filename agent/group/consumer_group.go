@@ -1,6 +1,7 @@
 package group
 
 import (
+	"slices"
 	"time"
 
 	"github.com/varve-log/varve/agent/coordinator"
@@ -239,6 +240,18 @@ func (c *consumerMember) held(yield func(kafka.TopicPartition) bool) {
 			}
 		}
 	}
+}
+
+// holds is what held yields.
+func (c *consumerMember) holds() assignor.Assignment {
+	a := assignor.Assignment{}
+	for tp := range c.held {
+		a[tp.Topic] = append(a[tp.Topic], tp.Partition)
+	}
+	for _, partitions := range a {
+		slices.Sort(partitions)
+	}
+	return a
 }
 
 // count adds what a member counts for, by times 1 or -1.

@@ -140,6 +140,9 @@ func (c *consumerMember) heard(q *ConsumerHeartbeatRequest) *consumerMember {
 
 // check refuses what is no regular expression or would not fit into a record.
 func (g *consumerGroup) check(member, updated *consumerMember) error {
+	if updated.sameMetadata(member) {
+		return nil
+	}
 	if updated.regex != member.regex && g.byRegex[updated.regex] == 0 {
 		if _, err := compile(updated.regex); err != nil {
 			return err

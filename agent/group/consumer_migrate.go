@@ -94,36 +94,60 @@ func (m *Machine) upgraded(c *classicGroup) (*consumerGroup, error) {
 	g := newConsumerGroup(m, c.id)
 	g.epoch, g.targetEpoch = c.generation, c.generation
 	for _, mem := range c.order {
-		metadata := mem.metadata(c.protocolName)
-		if c.protocolName == nil && len(mem.protocols) > 0 { // its first generation has not begun
-			metadata = mem.protocols[0].Metadata
-		}
-		said := readSubscription(metadata)
+		said := mem.subscription(c.protocolName)
 		target, ok := readAssignment(m.topics.Image(), mem.assignment)
-		if said == nil || !ok || g.anyHeld(target) {
-			return nil, ErrGroupIDNotFound
+		if said == nil || !ok || !g.freeOf(target).Equal(target) {
+			return nil, ErrGroupIDNotFound // a leader may even give a partition to several members
 		}
-		g.target[mem.id] = target
-		g.put(&consumerMember{
-			id: mem.id, instance: deref(mem.instance), rack: deref(said.Rack), client: mem.client,
-			rebalance: mem.rebalanceTimeout, topics: namesOf(said),
-			classic: &classicSide{session: mem.sessionTimeout, protocols: slices.Clone(mem.protocols)},
-			reconciled: reconcile.Member{
-				Epoch: c.generation, PreviousEpoch: c.generation, Assigned: since(target, c.generation),
-			},
-		})
+		g.adopt(mem, said, target)
+	}
+	if c.now == stateStable {
+		return g, nil
+	}
+	// A rebalance that was cut short leaves members without an assignment. Those that rebalance
+	// cooperatively read on what they say they own: it is theirs until they join again. Kafka forgets it.
+	for _, mem := range c.order {
+		if said := mem.subscription(c.protocolName); len(g.target[mem.id]) == 0 {
+			g.adopt(mem, said, g.freeOf(owns(m.topics.Image(), said)))
+		}
 	}
 	return g, nil
 }
 
-// anyHeld reports whether any of the partitions is held: a leader may give one to several members.
-func (g *consumerGroup) anyHeld(a assignor.Assignment) bool {
+// subscription is what a member says in the group's protocol, or while there is none yet in the one it
+// likes best; nil: it cannot be read.
+func (mem *classicMember) subscription(protocol *string) *kmsg.ConsumerMemberMetadata {
+	if protocol == nil && len(mem.protocols) > 0 {
+		protocol = &mem.protocols[0].Name
+	}
+	return readSubscription(mem.metadata(protocol))
+}
+
+// adopt takes in a member of a classic group with what it reads.
+func (g *consumerGroup) adopt(
+	mem *classicMember, said *kmsg.ConsumerMemberMetadata, reads assignor.Assignment,
+) {
+	g.target[mem.id] = reads
+	g.put(&consumerMember{
+		id: mem.id, instance: deref(mem.instance), rack: deref(said.Rack), client: mem.client,
+		rebalance: mem.rebalanceTimeout, topics: namesOf(said),
+		classic: &classicSide{session: mem.sessionTimeout, protocols: slices.Clone(mem.protocols)},
+		reconciled: reconcile.Member{
+			Epoch: g.epoch, PreviousEpoch: g.epoch, Assigned: since(reads, g.epoch),
+		},
+	})
+}
+
+// freeOf leaves out what is held, in order.
+func (g *consumerGroup) freeOf(a assignor.Assignment) assignor.Assignment {
+	free := make(assignor.Assignment, len(a))
 	for topic, partitions := range a {
-		if slices.ContainsFunc(partitions, func(p int32) bool { return g.isHeld(topic, p) }) {
-			return true
+		left := slices.DeleteFunc(slices.Clone(partitions), func(p int32) bool { return g.isHeld(topic, p) })
+		if slices.Sort(left); len(left) > 0 {
+			free[topic] = slices.Compact(left)
 		}
 	}
-	return false
+	return free
 }
 
 // since gives all partitions of an assignment one epoch.
@@ -164,9 +188,12 @@ func (m *Machine) mayDowngrade(members int) bool {
 	return m.cfg.Consumer.Migration.downgrades() && members <= m.cfg.MembersMax
 }
 
-// downgrade makes a group classic, without some members. All who stay speak the classic protocol; their
-// targets are their assignments, and with rebalance they are to assign anew.
+// downgrade makes a group classic, without some members. All who stay speak the classic protocol. One
+// that rests keeps its assignments; otherwise, or with rebalance, the members are to assign anew. Until then
+// each is on record with what it holds, where Kafka writes down its target: a group that is upgraded
+// again at once must not give away what somebody still reads.
 func (m *Machine) downgrade(t *turn, g *consumerGroup, gone []*consumerMember, rebalance bool) {
+	rebalance = rebalance || g.state() != string(stateStable)
 	c := newClassicGroup(m, g.id)
 	c.now, c.before, c.since = stateStable, stateStable, kafka.TimestampOf(t.now)
 	c.generation = g.epoch
@@ -186,7 +213,8 @@ func (m *Machine) downgrade(t *turn, g *consumerGroup, gone []*consumerMember, r
 	}
 	c.protocolName = c.vote()
 	for _, mem := range c.order {
-		mem.assignment = writeAssignment(m.topics.Image(), g.target[mem.id], mem.metadata(c.protocolName))
+		has := g.members[mem.id].holds()
+		mem.assignment = writeAssignment(m.topics.Image(), has, mem.metadata(c.protocolName))
 	}
 	c.learnSubscriptions()
 	m.write(t, g.tombstones(nil)...)
