@@ -53,7 +53,7 @@ func committed() kgo.Opt { return kgo.FetchIsolationLevel(kgo.ReadCommitted()) }
 // Both protocols: version 2, and what clients before KIP-890 speak.
 func TestTransactions(t *testing.T) {
 	for name, versions := range map[string]*kversion.Versions{
-		"version 2": kversion.Tip(), "version 1": kversion.V3_7_0(),
+		"version 2": nil, "version 1": kversion.V3_7_0(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,11 +61,18 @@ func TestTransactions(t *testing.T) {
 			c := client(t, a, kgo.TransactionalID("tx"), kgo.MaxVersions(versions),
 				kgo.RecordPartitioner(kgo.ManualPartitioner()))
 			create(t, a, "t", 2)
+			if err := c.Ping(testContext(t)); err != nil { // so that it learns transaction.version
+				t.Fatal(err)
+			}
 			for i, commit := range []bool{true, false, true, false, true} {
 				err := ended(t, c, "t", commit, fmt.Sprint(i, "a"), fmt.Sprint(i, "b"), fmt.Sprint(i, "c"))
 				if err != nil {
 					t.Fatal(err)
 				}
+			}
+			epoch := map[string]int16{"version 2": 5, "version 1": 0}[name]
+			if got := described(t, a, "tx"); got.ProducerEpoch != epoch {
+				t.Fatalf("%+v", got)
 			}
 			want := []string{"0a", "0b", "0c", "2a", "2b", "2c", "4a", "4b", "4c"}
 			if got := consumed(t, a, "t", 9, committed()); !slices.Equal(got, want) {
@@ -76,6 +83,15 @@ func TestTransactions(t *testing.T) {
 			}
 		})
 	}
+}
+
+func described(
+	t *testing.T, a *Agent, id string,
+) kmsg.DescribeTransactionsResponseTransactionState {
+	t.Helper()
+	q := kmsg.NewPtrDescribeTransactionsRequest()
+	q.TransactionalIDs = []string{id}
+	return ask[*kmsg.DescribeTransactionsResponse](t, a, q).TransactionStates[0]
 }
 
 // A second instance fences the first, whose open transaction is aborted.
@@ -184,9 +200,7 @@ func TestATransactionIsAbortedByHand(t *testing.T) {
 	if len(list.TransactionStates) != 1 || list.TransactionStates[0].TransactionState != "Ongoing" {
 		t.Fatalf("%+v", list)
 	}
-	q := kmsg.NewPtrDescribeTransactionsRequest()
-	q.TransactionalIDs = []string{"tx"}
-	d := ask[*kmsg.DescribeTransactionsResponse](t, a, q).TransactionStates[0]
+	d := described(t, a, "tx")
 	if d.State != "Ongoing" || len(d.Topics) != 1 || d.Topics[0].Topic != "t" {
 		t.Fatalf("%+v", d)
 	}
@@ -225,7 +239,7 @@ func TestATransactionIsAbortedByHand(t *testing.T) {
 // Records and the offsets they come from count together, or not at all.
 func TestOffsetsOfATransaction(t *testing.T) {
 	for name, versions := range map[string]*kversion.Versions{
-		"version 2": kversion.Tip(), "version 1": kversion.V3_7_0(),
+		"version 2": nil, "version 1": kversion.V3_7_0(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -256,6 +270,7 @@ func TestOffsetsOfATransaction(t *testing.T) {
 // the number of records that it committed.
 func transform(t *testing.T, a *Agent, v *kversion.Versions, commit bool) int {
 	t.Helper()
+	ctx := testContext(t)
 	s, err := kgo.NewGroupTransactSession(
 		kgo.SeedBrokers(a.Addr().String()), kgo.MaxVersions(v), kgo.TransactionalID("transform"),
 		kgo.ConsumerGroup("g"), kgo.ConsumeTopics("in"), committed(), kgo.RequireStableFetchOffsets(),
@@ -265,7 +280,9 @@ func transform(t *testing.T, a *Agent, v *kversion.Versions, commit bool) int {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	ctx := testContext(t)
+	if err := s.Client().Ping(ctx); err != nil {
+		t.Fatal(err)
+	}
 	f := s.PollRecords(ctx, 7)
 	if err := f.Err(); err != nil {
 		t.Fatal(err)
