@@ -25,7 +25,8 @@ func (k *kcat) Member(ctx context.Context, m driver.Member, e *driver.Events) er
 	for name, value := range map[string]any{
 		"client.id": m.ClientID, "partition.assignment.strategy": strategy, "auto.offset.reset": "earliest",
 		"session.timeout.ms": driver.SessionMillis, "heartbeat.interval.ms": driver.HeartbeatMillis,
-		"max.poll.interval.ms": driver.RebalanceMillis, "auto.commit.interval.ms": 100, "fetch.wait.max.ms": 200,
+		"max.poll.interval.ms": driver.RebalanceMillis, "auto.commit.interval.ms": 100,
+		"fetch.wait.max.ms": 200,
 	} {
 		args = append(args, "-X", fmt.Sprintf("%s=%v", name, value))
 	}
