@@ -66,7 +66,7 @@ func run(ctx context.Context, o options) error {
 	if o.cache == "" {
 		dir, err := os.UserCacheDir()
 		if err != nil {
-			return err
+			dir = os.TempDir()
 		}
 		o.cache = filepath.Join(dir, "varve-compat")
 	}
