@@ -45,7 +45,7 @@ func (m *Machine) joinConsumer(t *turn, to coordinator.Token, g *consumerGroup, 
 	if replaces != "" {
 		g.replace(t, replaces, member)
 	}
-	resubscribed := g.update(t, member, updated)
+	resubscribed := g.update(t, member, updated, false)
 	after := g.members[updated.id]
 	stale := g.targetEpoch < g.epoch
 	if !downgrades {

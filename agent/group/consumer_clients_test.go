@@ -203,7 +203,7 @@ func (r *reader) ask(
 // hear takes in the answer of a request of the classic protocol.
 func (r *reader) hear(reply coordinator.Reply) {
 	r.waits = 0
-	if !r.lost {
+	if !r.lost && reply.Err == nil {
 		r.heard = r.w.now
 	}
 	var required *MemberIDRequired

@@ -96,7 +96,7 @@ func (m *Machine) heartbeatMember(
 	if replaces != "" {
 		g.replace(t, replaces, member)
 	}
-	resubscribed := g.update(t, member, updated)
+	resubscribed := g.update(t, member, updated, home.isNew && len(home.group.members) > 0)
 	g.retarget(t)
 	after, err := g.reconcile(t, updated.id, q.Owned, resubscribed)
 	if err != nil {
@@ -228,8 +228,9 @@ func (g *consumerGroup) replace(t *turn, old string, member *consumerMember) {
 }
 
 // update takes in what a member says, and whatever follows for the epoch of the group. It reports
-// whether the member's subscription changed.
-func (g *consumerGroup) update(t *turn, member, updated *consumerMember) bool {
+// whether the member's subscription changed. A group that was upgraded gets a new epoch even for a member
+// that subscribes to nothing: what a leader assigned may leave partitions to a rebalance that will not come.
+func (g *consumerGroup) update(t *turn, member, updated *consumerMember, upgraded bool) bool {
 	if g.members[updated.id] == nil || !updated.sameMetadata(member) {
 		g.m.write(t, memberRecord(g.id, updated))
 	}
@@ -238,7 +239,7 @@ func (g *consumerGroup) update(t *turn, member, updated *consumerMember) bool {
 	if matched && member.regex != "" && g.byRegex[member.regex] == 0 {
 		g.m.write(t, consumerTombstone(keyRegex, g.id, member.regex))
 	}
-	changed := g.match(t)
+	changed := g.match(t) || upgraded
 	if renamed || matched || changed || g.hashed != g.m.topics.Image().Version() {
 		g.refresh(t, renamed || matched || changed)
 	}
