@@ -190,8 +190,8 @@ func (m *Machine) mayDowngrade(members int) bool {
 
 // downgrade makes a group classic, without some members. All who stay speak the classic protocol. A
 // group that rests keeps its assignments; otherwise, or with rebalance, the members assign anew. Until
-// then each is on record with what it holds, where Kafka writes down its target: a group that is upgraded
-// again at once must not give away what somebody still reads.
+// then each is on record with what it holds, where Kafka writes down its target: a group that is
+// upgraded again at once must not give away what somebody still reads.
 func (m *Machine) downgrade(t *turn, g *consumerGroup, gone []*consumerMember, rebalance bool) {
 	rebalance = rebalance || g.state() != string(stateStable)
 	c := newClassicGroup(m, g.id)
