@@ -228,9 +228,11 @@ func (g *consumerGroup) replace(t *turn, old string, member *consumerMember) {
 }
 
 // update takes in what a member says, and whatever follows for the epoch of the group. It reports
-// whether the member's subscription changed. A group that was upgraded gets a new epoch even for a member
-// that subscribes to nothing: what a leader assigned may leave partitions to a rebalance that will not come.
-func (g *consumerGroup) update(t *turn, member, updated *consumerMember, upgraded bool) bool {
+// whether the member's subscription changed. A group that was upgraded gets a new epoch even for a
+// member that subscribes to nothing: what its leader assigned may leave partitions to another round.
+func (g *consumerGroup) update(
+	t *turn, member, updated *consumerMember, upgraded bool,
+) bool {
 	if g.members[updated.id] == nil || !updated.sameMetadata(member) {
 		g.m.write(t, memberRecord(g.id, updated))
 	}
