@@ -34,7 +34,7 @@ func readCapture(t *testing.T) *captured {
 	return c
 }
 
-func (c *captured) records(t *testing.T) []coordinator.Record {
+func (c *captured) records(t testing.TB) []coordinator.Record {
 	var all []coordinator.Record
 	for _, r := range c.Records {
 		key, err := hex.DecodeString(r.Key)
