@@ -13,6 +13,10 @@
 // when it gets empty; while it rebalances it is ahead of its record, and a restart finds the generation
 // before. The leader is a member; the generation only grows. V9, V10: bounds are in Config.
 //
+// In a consumer group member epoch <= target epoch <= group epoch, none goes back while the group lives,
+// and no partition is held by two members (agent/group/reconcile). A group that changes its protocol
+// takes along what its members hold. It is described, and hashes its topics, as Kafka does.
+//
 // # Concurrency
 //
 // A Machine belongs to one goroutine at a time, starts none, has no clock and does no I/O. What it has
@@ -20,8 +24,8 @@
 //
 // # Failure
 //
-// A refusal is a reply with a sentinel of errors.go. Tokens of a machine that is dropped are answered by
-// the driver.
+// A refusal is a reply with a sentinel of errors.go or consumer_errors.go. Tokens of a machine that is
+// dropped are answered by the driver.
 //
 // # Not here
 //
