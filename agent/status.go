@@ -72,6 +72,12 @@ func (a *Agent) partitionSegments(
 		SealedEnd: o.SealedEnd, VerifiedEnd: p.VerifiedEnd(), HighWatermark: o.HighWatermark,
 		LogEndOffset: o.LogEnd, Segments: []admin.Segment{},
 	}
+	if e, ok := a.saver.Saved(tp); ok {
+		out.Checkpoint = &admin.Checkpoint{
+			StartOffset: e.StartOffset(), EndOffset: e.EndOffset(), SavedAt: e.SavedAt,
+			Records: e.Records(), Bytes: e.Bytes(),
+		}
+	}
 	for _, s := range stretches {
 		out.Segments = append(out.Segments, admin.Segment{
 			State: admin.SegmentState(s.State), BaseOffset: s.BaseOffset, NextOffset: s.NextOffset,

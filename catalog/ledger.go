@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/varve-log/varve/catalog/checkpoint"
+	"github.com/varve-log/varve/catalog/manifest"
 	"github.com/varve-log/varve/catalog/register"
 	"github.com/varve-log/varve/internal/objstore"
 )
@@ -217,4 +218,23 @@ func (l *Ledger) swap(
 		}
 	}
 	return l.took(won, next), nil
+}
+
+// Checkpoint gives the checkpoint that a manifest leads to, and the ledger that names it; false when
+// there is none. Each ledger is read once.
+func (r *Reader) Checkpoint(
+	ctx context.Context, h manifest.Head,
+) (e checkpoint.Entry, in checkpoint.Ref, found bool, err error) {
+	if h.Checkpoint == nil {
+		return e, in, false, nil
+	}
+	l := r.ledgers.get(*h.Checkpoint)
+	v, known := l.Known()
+	if !known {
+		if v, _, err = l.Load(ctx); err != nil {
+			return e, in, false, err
+		}
+	}
+	e, found = v.Entry(h.TP())
+	return e, l.ref, found, nil
 }

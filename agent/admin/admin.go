@@ -59,6 +59,19 @@ type PartitionSegments struct {
 	HighWatermark       kafka.Offset      `json:"high_watermark"`
 	LogEndOffset        kafka.Offset      `json:"log_end_offset"`
 	Segments            []Segment         `json:"segments"`
+	// Checkpoint is there for a compacted partition that is saved.
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
+}
+
+// Checkpoint is what is saved in the bucket of a compacted partition: the last records of all keys
+// below EndOffset.
+type Checkpoint struct {
+	StartOffset kafka.Offset `json:"start_offset"`
+	EndOffset   kafka.Offset `json:"end_offset"`
+	// SavedAt is by the store's clock.
+	SavedAt kafka.Timestamp `json:"saved_at"`
+	Records int64           `json:"records"`
+	Bytes   int64           `json:"bytes"`
 }
 
 // TopicSegments is the answer of GET /v1/topics/{topic}/segments.

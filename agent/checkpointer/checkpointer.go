@@ -142,6 +142,22 @@ func (c *Checkpointer) SavedEnd(tp kafka.TopicPartition) kafka.Offset {
 	return 0
 }
 
+// Saved is a log's checkpoint by what this process knows; false: none.
+func (c *Checkpointer) Saved(tp kafka.TopicPartition) (checkpoint.Entry, bool) {
+	c.mu.Lock()
+	t := c.logs[tp]
+	c.mu.Unlock()
+	if t == nil {
+		return checkpoint.Entry{}, false
+	}
+	h, known := t.log.Manifest().Head()
+	if !known || h.Checkpoint == nil {
+		return checkpoint.Entry{}, false
+	}
+	v, _ := c.catalog.Ledger(*h.Checkpoint).Known()
+	return v.Entry(tp)
+}
+
 // Run saves until ctx ends, then waits for the saves under way, which end with ctx too. It returns
 // ctx's error. Call it once.
 func (c *Checkpointer) Run(ctx context.Context) error {

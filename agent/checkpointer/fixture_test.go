@@ -77,7 +77,7 @@ func (l *fakeLog) DeleteRetention() time.Duration    { return time.Minute }
 func (l *fakeLog) Manifest() Manifest                { return l.cat.Partition(l.tp) }
 func (l *fakeLog) StartOffset() kafka.Offset         { return l.LocalLogStartOffset() }
 func (l *fakeLog) LastStableOffset() kafka.Offset    { return l.StableOffset(l.LogEndOffset()) }
-func (l *fakeLog) Stable() Stable { return Stable(l.Log.Stable(l.LogEndOffset())) }
+func (l *fakeLog) Stable() Stable                    { return Stable(l.Log.Stable(l.LogEndOffset())) }
 
 func (l *fakeLog) Cleaned() (kafka.Offset, kafka.Offset) {
 	complete, end := l.Cleaning()

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/varve-log/varve/catalog"
+	"github.com/varve-log/varve/catalog/checkpoint"
 	"github.com/varve-log/varve/catalog/cluster"
 	"github.com/varve-log/varve/catalog/manifest"
 	"github.com/varve-log/varve/internal/render"
@@ -29,6 +30,9 @@ type archivedSummary struct {
 	Segments   int64  `json:"segments"`
 	Bytes      int64  `json:"bytes"`
 	Offsets    int64  `json:"offsets"`
+	// Checkpoints are those of compacted partitions.
+	Checkpoints     int   `json:"checkpoints"`
+	CheckpointBytes int64 `json:"checkpoint_bytes"`
 }
 
 func (a *app) catalogListCommand() *cli.Command {
@@ -65,9 +69,13 @@ func (a *app) catalogList(ctx context.Context, cmd *cli.Command) error {
 	if output == "json" {
 		return render.JSON(a.stdout, summaries)
 	}
-	table := render.NewTable("TOPIC", "PARTITIONS", "SEGMENTS", "OFFSETS", "BYTES", "ID")
+	table := render.NewTable("TOPIC", "PARTITIONS", "SEGMENTS", "OFFSETS", "BYTES", "CHECKPOINT", "ID")
 	for _, s := range summaries {
-		table.Row(s.Topic, s.Partitions, s.Segments, s.Offsets, render.Bytes(s.Bytes), s.TopicID)
+		saved := "-"
+		if s.Checkpoints > 0 {
+			saved = render.Bytes(s.CheckpointBytes)
+		}
+		table.Row(s.Topic, s.Partitions, s.Segments, s.Offsets, render.Bytes(s.Bytes), saved, s.TopicID)
 	}
 	return table.Write(a.stdout)
 }
@@ -89,6 +97,14 @@ func summarize(
 		s.Segments += head.Segments()
 		s.Bytes += bytes
 		s.Offsets += int64(max(0, head.SealedEnd()-head.LogStartOffset))
+		e, _, saved, err := reader.Checkpoint(ctx, head)
+		if err != nil {
+			return s, err
+		}
+		if saved {
+			s.Checkpoints++
+			s.CheckpointBytes += e.Bytes()
+		}
 	}
 	return s, nil
 }
@@ -102,6 +118,24 @@ type shownPartition struct {
 	FenceEpoch     kafka.LeaderEpoch  `json:"fence_epoch"`
 	Epochs         []kafka.EpochStart `json:"epochs"`
 	Segments       []shownSegment     `json:"segments"`
+	// Checkpoint is there for a compacted log that was saved.
+	Checkpoint *shownCheckpoint `json:"checkpoint,omitempty"`
+}
+
+// shownCheckpoint is what is saved of a compacted log.
+type shownCheckpoint struct {
+	StartOffset kafka.Offset      `json:"start_offset"`
+	EndOffset   kafka.Offset      `json:"end_offset"`
+	LeaderEpoch kafka.LeaderEpoch `json:"leader_epoch"`
+	SavedAt     kafka.Timestamp   `json:"saved_at"`
+	Records     int64             `json:"records"`
+	Bytes       int64             `json:"bytes"`
+	Parts       []shownPart       `json:"parts"`
+}
+
+type shownPart struct {
+	checkpoint.Part
+	Key string `json:"key"`
 }
 
 type shownSegment struct {
@@ -111,7 +145,7 @@ type shownSegment struct {
 
 func (a *app) catalogShowCommand() *cli.Command {
 	return example(&cli.Command{
-		Name: "show", Usage: "list a topic's sealed segments", ArgsUsage: "TOPIC",
+		Name: "show", Usage: "list a topic's sealed segments and checkpoints", ArgsUsage: "TOPIC",
 		Flags: []cli.Flag{
 			storeFlag(),
 			&cli.Int32SliceFlag{Name: "partition", Usage: "`NUMBER` of a partition; repeat for more"},
@@ -145,7 +179,7 @@ func (a *app) catalogShow(ctx context.Context, cmd *cli.Command) error {
 	}
 	var shown []shownPartition
 	for _, tp := range tps {
-		p, err := showPartition(ctx, reader.Partition(tp))
+		p, err := showPartition(ctx, reader, reader.Partition(tp))
 		if err != nil {
 			return fmt.Errorf("partition %d: %w", tp.Partition, err)
 		}
@@ -154,6 +188,13 @@ func (a *app) catalogShow(ctx context.Context, cmd *cli.Command) error {
 	if output == "json" {
 		return render.JSON(a.stdout, shown)
 	}
+	if err := a.writeSegments(shown); err != nil {
+		return err
+	}
+	return a.writeCheckpoints(shown)
+}
+
+func (a *app) writeSegments(shown []shownPartition) error {
 	table := render.NewTable("PARTITION", "BASE", "NEXT", "EPOCH", "RECORDS", "BYTES",
 		"MIN TIME", "MAX TIME", "KEY")
 	for _, p := range shown {
@@ -165,7 +206,30 @@ func (a *app) catalogShow(ctx context.Context, cmd *cli.Command) error {
 	return table.Write(a.stdout)
 }
 
-func showPartition(ctx context.Context, m *catalog.PartitionManifest) (shownPartition, error) {
+// writeCheckpoints lists the parts of what is saved of compacted logs, if there are any.
+func (a *app) writeCheckpoints(shown []shownPartition) error {
+	table := render.NewTable("PARTITION", "SAVED FROM", "NEXT", "EPOCH", "RECORDS", "BYTES",
+		"SAVED AT", "KEY")
+	any := false
+	for _, p := range shown {
+		if p.Checkpoint == nil {
+			continue
+		}
+		any = true
+		for _, s := range p.Checkpoint.Parts {
+			table.Row(p.Partition, s.BaseOffset, s.NextOffset, p.Checkpoint.LeaderEpoch, s.Records,
+				render.Bytes(s.Bytes()), timeText(p.Checkpoint.SavedAt), s.Key)
+		}
+	}
+	if !any {
+		return nil
+	}
+	return table.Write(a.stdout)
+}
+
+func showPartition(
+	ctx context.Context, reader *catalog.Reader, m *catalog.PartitionManifest,
+) (shownPartition, error) {
 	head, err := m.Load(ctx)
 	if err != nil {
 		return shownPartition{}, err
@@ -180,6 +244,18 @@ func showPartition(ctx context.Context, m *catalog.PartitionManifest) (shownPart
 			return p, err
 		}
 		p.Segments = append(p.Segments, shownSegment{Entry: e, Key: e.Key(m.TP())})
+	}
+	e, in, saved, err := reader.Checkpoint(ctx, head)
+	if err != nil || !saved {
+		return p, err
+	}
+	p.Checkpoint = &shownCheckpoint{
+		StartOffset: e.StartOffset(), EndOffset: e.EndOffset(), LeaderEpoch: e.LeaderEpoch,
+		SavedAt: e.SavedAt, Records: e.Records(), Bytes: e.Bytes(),
+	}
+	for _, part := range e.Parts {
+		p.Checkpoint.Parts = append(p.Checkpoint.Parts,
+			shownPart{Part: part, Key: in.ObjectKey(part.Object)})
 	}
 	return p, nil
 }

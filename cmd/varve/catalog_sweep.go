@@ -78,6 +78,9 @@ func (a *app) catalogFsck(ctx context.Context, cmd *cli.Command) error {
 func writeFsck(w io.Writer, r *catalog.Report) error {
 	fmt.Fprintf(w, "cluster %s at version %d: %d topics, %d partitions, %d segments, %s records\n",
 		r.ClusterID, r.Version, r.Topics, r.Partitions, r.Segments, render.Count(r.Records))
+	if r.Checkpoints > 0 {
+		fmt.Fprintf(w, "checkpoints of %d compacted partitions\n", r.Checkpoints)
+	}
 	table := render.NewTable("CLASS", "OBJECTS", "BYTES")
 	for _, class := range []catalog.Class{
 		catalog.Live, catalog.Pending, catalog.Garbage, catalog.Foreign,

@@ -39,7 +39,8 @@ func (a *app) topicDescribeCommand() *cli.Command {
 		Name: "describe", Usage: "show a topic's settings, and which offsets are where",
 		ArgsUsage: "TOPIC",
 		Description: "Offsets are half-open ranges. hot: on the agent's disk only; uploading: on its " +
-			"way;\nsealed: in the bucket and still on the disk; released: in the bucket only.",
+			"way;\nsealed: in the bucket and still on the disk; released: in the bucket only.\n" +
+			"Compacted topics are saved as checkpoints: up to which offset is told below the table.",
 		Flags:  []cli.Flag{bootstrapFlag(), httpFlag(), outputFlag("table", "json")},
 		Action: a.topicDescribe,
 	}, "varve topic describe flights\nvarve topic describe flights -o json")
@@ -143,7 +144,27 @@ func (t describedTopic) write(w io.Writer) error {
 			ranges[admin.Released], ranges[admin.Sealed], ranges[admin.Uploading], ranges[admin.Hot],
 			render.Bytes(bytes))
 	}
-	return table.Write(w)
+	if err := table.Write(w); err != nil {
+		return err
+	}
+	return t.writeCheckpoints(w)
+}
+
+// writeCheckpoints tells what is saved of compacted partitions.
+func (t describedTopic) writeCheckpoints(w io.Writer) error {
+	for _, p := range t.Partitions {
+		if p.Tiers == nil || p.Tiers.Checkpoint == nil {
+			continue
+		}
+		c := p.Tiers.Checkpoint
+		_, err := fmt.Fprintf(w, "partition %d is saved in the bucket up to offset %d of %d: "+
+			"%d records, %s, at %s\n", p.Partition, c.EndOffset, p.Tiers.HighWatermark, c.Records,
+			render.Bytes(c.Bytes), timeText(c.SavedAt))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rangesByState writes each state's offsets, neighbouring runs joined, and sums the bytes.
