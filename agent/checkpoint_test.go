@@ -13,6 +13,7 @@ import (
 	"github.com/varve-log/varve/agent/api"
 	"github.com/varve-log/varve/agent/checkpointer"
 	"github.com/varve-log/varve/catalog"
+	"github.com/varve-log/varve/catalog/checkpoint"
 	"github.com/varve-log/varve/internal/objstore/open"
 	"github.com/varve-log/varve/kafka"
 )
@@ -31,18 +32,11 @@ func startSaving(t *testing.T, cfg Config) *Agent {
 	return startOn(t, cfg, savingParts(testParts()))
 }
 
-// createCompacted makes a compacted topic of one partition.
+// createCompacted makes a compacted topic of one partition, which is cleaned all the time.
 func createCompacted(t *testing.T, a *Agent, topic string) {
 	t.Helper()
-	got := a.CreateTopics(testContext(t), []api.NewTopic{{
-		Name: topic, Partitions: 1, ReplicationFactor: 1, Configs: map[string]string{
-			"cleanup.policy": "compact", "remote.storage.enable": "false", "segment.bytes": "16384",
-			"min.cleanable.dirty.ratio": "1", // never cleaned: a cleaning would mend what tests break
-		},
-	}}, false)
-	if got[0].Err != nil {
-		t.Fatal(got[0].Err)
-	}
+	create(t, a, topic, 1, "cleanup.policy", "compact", "internal.segment.bytes", "8192",
+		"min.cleanable.dirty.ratio", "0", "delete.retention.ms", "0")
 }
 
 // table is what a compacted topic holds: the last value of each key, and where the log ends.
@@ -272,10 +266,12 @@ func TestDamagedCompactedLogGoesOnFromItsCheckpoint(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
 	a := startSaving(t, cfg)
-	createCompacted(t, a, "t")
+	create(t, a, "t", 1, "cleanup.policy", "compact", "internal.segment.bytes", "8192",
+		"min.compaction.lag.ms", "3600000") // or a cleaning would leave too few segments
 	rng := rand.New(rand.NewPCG(4, 2))
 	want := newTable()
 	want.write(t, a, "t", rng, 2500)
+	awaitSaved(t, a, "t")
 	dir := breakLog(t, a, "t")
 	stop(t, a)
 	a = startSaving(t, cfg)
@@ -325,4 +321,55 @@ func TestFencedProcessSavesNothing(t *testing.T) {
 	a = startSaving(t, newDisk(t, second))
 	saved.mustBe(t, a, "t")
 	stop(t, a)
+}
+
+// A topic that is sealed turns compact: its sealed part stays in the bucket, the rest is saved.
+func TestTopicThatTurnedCompactOutlivesTheDisk(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	cfg.TakeOver = true
+	a := startSaving(t, cfg)
+	create(t, a, "t", 1, "internal.segment.bytes", "8192", "min.cleanable.dirty.ratio", "0",
+		"delete.retention.ms", "0", "local.retention.bytes", "16384")
+	b := newKeyTable(t, "t")
+	b.write(a, 600)
+	seal(t, a, "t")
+	await(t, "local segments to go", func() bool {
+		return replica(t, a, "t").Log().LocalLogStartOffset() > 100
+	})
+	alter(t, a, "t", "cleanup.policy", "compact")
+	await(t, "the change to count", func() bool {
+		st := replica(t, a, "t").Settings()
+		return st.Compacts()
+	})
+	b.write(a, 300)
+	b.transactions(a, 10)
+	cleaned(t, a, "t")
+	awaitSaved(t, a, "t")
+	a.kill()
+	cfg = newDisk(t, cfg)
+	a = startSaving(t, cfg)
+	b.check(a)
+	b.write(a, 100)
+	awaitSaved(t, a, "t")
+
+	// Sealed again, it needs its checkpoint no more.
+	alter(t, a, "t", "cleanup.policy", "delete")
+	await(t, "the change to count", func() bool {
+		st := replica(t, a, "t").Settings()
+		return st.Seals()
+	})
+	b.write(a, 100)
+	seal(t, a, "t")
+	tp := replica(t, a, "t").TopicPartition()
+	await(t, "the checkpoint to go", func() bool {
+		v, _ := a.catalog.Ledger(checkpoint.Ref{Agent: cfg.AgentID}).Known()
+		_, there := v.Entry(tp)
+		return !there
+	})
+	a.kill()
+	a = startSaving(t, newDisk(t, cfg))
+	b.check(a)
+	stop(t, a)
+	checkBucket(t, a)
 }

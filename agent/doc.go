@@ -22,7 +22,8 @@
 // What prevents a start is returned with the thing, the cause and the next step. Later, a bucket that
 // cannot be reached stops sealing and changes of topics but not produce and hot fetch; an agent that
 // finds itself superseded in the catalog stops at once. A partition that cannot be opened is offline
-// and tried again; a damaged log is moved to quarantine where the bucket has something to go on from,
+// and tried again; a damaged log is moved to quarantine where the bucket has something to go on from
+// (sealed segments or the checkpoint of a compacted log, whichever reaches further: beginning.go),
 // and stays offline where it has not. A disk that another one stood in for since, or that may have
 // lost writes, is doubtful until each of its logs was held against its manifest.
 //

@@ -1,13 +1,11 @@
 package partition
 
 import (
-	"strings"
 	"time"
 
 	"github.com/varve-log/varve/agent/checkpointer"
 	"github.com/varve-log/varve/agent/hotlog"
 	"github.com/varve-log/varve/kafka"
-	"github.com/varve-log/varve/kafka/settings"
 )
 
 // savable is the face of a Partition that the checkpointer works on.
@@ -31,17 +29,19 @@ func (s savable) Topic() string { return s.p.topic }
 func (s savable) LeaderEpoch() kafka.LeaderEpoch { return s.p.epoch }
 
 // Compacted tells whether the topic is compacted.
-func (s savable) Compacted() bool { return compacted(s.p.Settings()) }
-
-func compacted(t settings.Topic) bool { return strings.Contains(t.CleanupPolicy, "compact") }
+func (s savable) Compacted() bool {
+	t := s.p.Settings()
+	return t.Compacts()
+}
 
 // SealedElsewhere tells whether a log that is not compacted any more needs its checkpoint no more.
 func (s savable) SealedElsewhere(below kafka.Offset) bool {
-	return !s.p.Settings().RemoteStorage || s.p.VerifiedEnd() >= below
+	t := s.p.Settings()
+	return !t.Seals() || s.p.VerifiedEnd() >= below
 }
 
 // DeleteRetention is delete.retention.ms.
-func (s savable) DeleteRetention() time.Duration { return 24 * time.Hour }
+func (s savable) DeleteRetention() time.Duration { return s.p.Settings().DeleteRetention }
 
 // Manifest is the partition's archive.
 func (s savable) Manifest() checkpointer.Manifest { return s.p.archive.PartitionManifest }
