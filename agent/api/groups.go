@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -78,7 +79,39 @@ func groupCode(err error) code {
 
 // commitWait bounds what has to be committed to the group's log.
 func (h *Handler) commitWait(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, h.backend.AgentSettings().Groups.OffsetsCommitTimeout)
+	c := &patience{Context: ctx, wait: h.backend.AgentSettings().Groups.OffsetsCommitTimeout}
+	return c, c.end
+}
+
+// patience is a context, for one goroutine, with a timeout that begins when it is first waited for: most
+// requests of groups are answered at once, and a timer for each would cost more than they do.
+type patience struct {
+	context.Context
+	wait   time.Duration
+	once   sync.Once
+	timed  context.Context
+	cancel context.CancelFunc
+}
+
+// Done begins the wait.
+func (c *patience) Done() <-chan struct{} {
+	c.once.Do(func() { c.timed, c.cancel = context.WithTimeout(c.Context, c.wait) })
+	return c.timed.Done()
+}
+
+// Err is nil before the wait begins, unless the request's own context has ended.
+func (c *patience) Err() error {
+	if c.timed != nil {
+		return c.timed.Err()
+	}
+	return c.Context.Err()
+}
+
+// end frees the timer.
+func (c *patience) end() {
+	if c.cancel != nil {
+		c.cancel()
+	}
 }
 
 // clientOf is who sent a request, in Kafka's text form.

@@ -97,6 +97,11 @@ func (s *shard[M]) ask(
 	if err != nil {
 		return nil, err
 	}
+	select { // what is answered at once needs no ctx, which may cost a timer to ask
+	case got := <-answer:
+		return got.value, got.err
+	default:
+	}
 	select {
 	case got := <-answer:
 		return got.value, got.err
