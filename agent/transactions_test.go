@@ -273,7 +273,7 @@ func transform(t *testing.T, a *Agent, v *kversion.Versions, commit bool) int {
 	ctx := testContext(t)
 	s, err := kgo.NewGroupTransactSession(
 		kgo.SeedBrokers(a.Addr().String()), kgo.MaxVersions(v), kgo.TransactionalID("transform"),
-		kgo.ConsumerGroup("g"), kgo.ConsumeTopics("in"), committed(), kgo.RequireStableFetchOffsets(),
+		kgo.ConsumerGroup("g"), kgo.ConsumeTopics("in"), committed(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(200*time.Millisecond),
 	)
 	if err != nil {

@@ -23,7 +23,7 @@ func txnProbes(topic *Topic) map[int16]probe {
 			}}
 			return req, func(r kmsg.Response) error {
 				a := r.(*kmsg.AddPartitionsToTxnResponse)
-				c := a.ErrorCode
+				var c code
 				if v < batchedAddSince {
 					c = a.Topics[0].Partitions[0].ErrorCode
 				} else {

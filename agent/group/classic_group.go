@@ -17,8 +17,6 @@ const (
 	statePreparing  classicState = "PreparingRebalance"
 	stateCompleting classicState = "CompletingRebalance"
 	stateStable     classicState = "Stable"
-	// stateDead is what a group that does not exist is described as.
-	stateDead = "Dead"
 )
 
 // consumerProtocol is the protocol type of consumers, whose metadata the coordinator can read.

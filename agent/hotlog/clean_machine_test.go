@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -126,16 +127,17 @@ func (m *cleanMachine) append() {
 }
 
 func (m *cleanMachine) endTxn() {
-	for _, id := range slices.Sorted(maps.Keys(m.open)) {
-		w := writtenBatch{base: m.model.end(), next: m.model.end() + 1, producer: id}
-		kind := record.Commit
-		if w.abort = m.rng.IntN(2) == 0; w.abort {
-			kind = record.Abort
-		}
-		m.put(record.NewMarker(kind, id, 1, 0, kafka.TimestampOf(m.now)), w)
-		delete(m.open, id)
+	open := slices.Sorted(maps.Keys(m.open))
+	if len(open) == 0 {
 		return
 	}
+	w := writtenBatch{base: m.model.end(), next: m.model.end() + 1, producer: open[0]}
+	kind := record.Commit
+	if w.abort = m.rng.IntN(2) == 0; w.abort {
+		kind = record.Abort
+	}
+	m.put(record.NewMarker(kind, w.producer, 1, 0, kafka.TimestampOf(m.now)), w)
+	delete(m.open, w.producer)
 }
 
 func (m *cleanMachine) put(b record.Batch, w writtenBatch) {
@@ -179,10 +181,15 @@ func waitReported(t *testing.T, l *Log) {
 	defer l.mu.Unlock()
 	for l.work.running {
 		l.mu.Unlock()
-		l.workMu.Lock()
-		l.workMu.Unlock() //nolint:staticcheck // to wait for who holds it
+		waitFor(&l.workMu)
 		l.mu.Lock()
 	}
+}
+
+// waitFor waits for whoever holds a lock.
+func waitFor(l sync.Locker) {
+	l.Lock()
+	defer l.Unlock()
 }
 
 func (m *cleanMachine) must(err error) {

@@ -195,18 +195,18 @@ func (m *match) group(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if err := m.settle(ctx, leaveSeen, a, c); err != nil {
-		return "", fmt.Errorf("B left: %w", err)
+		return "", fmt.Errorf("member B left: %w", err)
 	}
 	c.kill()
 	if err := m.settle(ctx, crashSeen, a); err != nil {
-		return "", fmt.Errorf("C was killed: %w", err)
+		return "", fmt.Errorf("member C was killed: %w", err)
 	}
 	d, err := m.join(ctx, "D")
 	if err != nil {
 		return "", err
 	}
 	if err := m.settle(ctx, joinTimeMax, a, d); err != nil {
-		return "", fmt.Errorf("D joins: %w", err)
+		return "", fmt.Errorf("member D joins: %w", err)
 	}
 	return m.finish(ctx, a, d)
 }

@@ -35,10 +35,10 @@ func (m *match) static(ctx context.Context) error {
 		return err
 	}
 	if err := m.settle(ctx, joinTimeMax, a, again, c); err != nil {
-		return fmt.Errorf("B is back: %w", err)
+		return fmt.Errorf("member B is back: %w", err)
 	}
 	if after, _ := again.owned(); !slices.Equal(before, after) {
-		return fmt.Errorf("B owned %v and owns %v after its restart", before, after)
+		return fmt.Errorf("member B owned %v and owns %v after its restart", before, after)
 	}
 	_, nowA := a.owned()
 	_, nowC := c.owned()
@@ -60,7 +60,7 @@ func (m *match) static(ctx context.Context) error {
 		return err
 	}
 	if err := m.settle(ctx, joinTimeMax, second, again, c); err != nil {
-		return fmt.Errorf("A's name is taken: %w", err)
+		return fmt.Errorf("member A's name is taken: %w", err)
 	}
 	_, err = m.finish(ctx, second, again, c)
 	return err
@@ -106,7 +106,7 @@ func (m *match) cooperative(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if err := m.settle(ctx, joinTimeMax, a, b, c); err != nil {
-		return "", fmt.Errorf("C joins: %w", err)
+		return "", fmt.Errorf("member C joins: %w", err)
 	}
 	until := time.Now()
 	var pause time.Duration
