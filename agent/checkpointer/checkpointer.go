@@ -58,6 +58,7 @@ type tracked struct {
 	dirtySince time.Time    // zero: saved
 	takenAt    time.Time    // when the newest save began
 	busy       bool         // in a save
+	fenced     bool         // a newer process saves it: this one never does again
 	removed    bool
 	changed    chan struct{} // closed and replaced when busy ends
 
@@ -195,7 +196,7 @@ func (c *Checkpointer) scan() bool {
 		case t.dirtySince.IsZero():
 			t.dirtySince = now
 		}
-		due = due || changed && !t.busy && !now.Before(t.retryAt) &&
+		due = due || changed && !t.busy && !t.fenced && !now.Before(t.retryAt) &&
 			now.Sub(t.dirtySince) >= c.cfg.MaxAge*4/5
 		c.mu.Unlock()
 	}
@@ -203,52 +204,74 @@ func (c *Checkpointer) scan() bool {
 }
 
 // hasChanged reports whether a log has something to save, or a checkpoint that it needs no more. A
-// log of which this process knows nothing yet is looked up once.
+// log that is not compacted and has no checkpoint is asked for nothing but its settings.
 func (c *Checkpointer) hasChanged(t *tracked) bool {
-	end := t.log.LastStableOffset()
 	compacted := t.log.Compacted()
 	c.mu.Lock()
-	saved := t.savedEnd
+	saved, fenced := t.savedEnd, t.fenced
 	c.mu.Unlock()
-	if compacted {
-		return end > max(saved, t.log.StartOffset())
-	}
-	switch saved {
-	case 0:
+	switch {
+	case fenced:
+		return t.log.LastStableOffset() > saved
+	case compacted:
+		return t.log.LastStableOffset() > max(saved, t.log.StartOffset())
+	case saved == 0:
 		return false
-	case kafka.NoOffset:
-		h, known := t.log.Manifest().Head()
-		return known && h.Checkpoint != nil && h.Checkpoint.Agent == c.cfg.Agent &&
-			t.log.SealedElsewhere(end)
+	case saved > 0:
+		return t.log.SealedElsewhere(saved)
 	}
-	return t.log.SealedElsewhere(saved)
+	h, known := t.log.Manifest().Head()
+	if known && (h.Checkpoint == nil || h.Checkpoint.Agent != c.cfg.Agent) {
+		c.mu.Lock()
+		t.savedEnd = 0
+		c.mu.Unlock()
+		return false
+	}
+	return known && t.log.SealedElsewhere(t.log.LastStableOffset())
 }
 
 // Flush saves all logs to their last stable offsets now and returns when that is done, or ctx ended,
-// or a try of each has failed: ErrUnsaved with the reasons.
+// or flushTries rounds in a row got no further: ErrUnsaved with the reasons.
 func (c *Checkpointer) Flush(ctx context.Context) error {
-	for range flushTries {
-		c.scan()
+	c.scan()
+	unsaved := c.unsaved()
+	for failed := 0; len(unsaved) > 0 && failed < flushTries && ctx.Err() == nil; {
 		c.round(ctx, true)
 		c.awaitLarge()
+		c.scan()
+		left := c.unsaved()
+		if len(left) >= len(unsaved) {
+			failed++
+		}
+		unsaved = left
 	}
-	var errs []error
+	if len(unsaved) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %d logs: %w", ErrUnsaved, len(unsaved),
+		errors.Join(append(unsaved[:min(len(unsaved), errorsNamedMax)], ctx.Err())...))
+}
+
+// unsaved names the logs that have changed since they were saved, and why.
+func (c *Checkpointer) unsaved() []error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var all []error
 	for _, t := range c.logs {
-		if t.dirtySince.IsZero() || t.lastErr == nil {
+		if t.dirtySince.IsZero() {
 			continue
 		}
-		if errs = append(errs, fmt.Errorf("partition %d of %s: %w",
-			t.tp.Partition, t.log.Topic(), t.lastErr)); len(errs) == errorsNamedMax {
-			break
+		err := t.lastErr
+		if err == nil {
+			err = errNotYet
 		}
+		all = append(all, fmt.Errorf("partition %d of %s: %w", t.tp.Partition, t.log.Topic(), err))
 	}
-	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnsaved, err)
-	}
-	return nil
+	return all
 }
+
+// errNotYet is of a log whose turn did not come.
+var errNotYet = errors.New("not saved yet")
 
 // awaitLarge waits for the save beside the rounds, if there is one.
 func (c *Checkpointer) awaitLarge() {
@@ -260,11 +283,12 @@ func (c *Checkpointer) awaitLarge() {
 	}
 }
 
-// flushTries is how often a Flush goes through the logs: what is large waits for its turn.
-const flushTries = 3
-
-// errorsNamedMax bounds how many partitions an error names.
-const errorsNamedMax = 10
+const (
+	// flushTries is how many rounds of a Flush may get no further.
+	flushTries = 2
+	// errorsNamedMax bounds how many partitions an error names.
+	errorsNamedMax = 10
+)
 
 // round saves what has changed, several ledgers at once. With all set it saves also what is in its
 // pause after an error.
@@ -302,7 +326,7 @@ func (c *Checkpointer) take(all bool) []*tracked {
 	defer c.mu.Unlock()
 	var batch []*tracked
 	for _, t := range c.logs {
-		if t.dirtySince.IsZero() || t.busy || !all && now.Before(t.retryAt) {
+		if t.dirtySince.IsZero() || t.busy || t.fenced || !all && now.Before(t.retryAt) {
 			continue
 		}
 		t.busy, t.takenAt = true, now
@@ -325,14 +349,20 @@ func (c *Checkpointer) done(ctx context.Context, t *tracked, end kafka.Offset, e
 	} else {
 		t.failures++
 		t.retryAt = now.Add(c.pause(t.failures))
+		t.fenced = errors.Is(err, checkpoint.ErrFenced)
 	}
-	failures, removed := t.failures, t.removed
+	failures, silent, fenced := t.failures, t.removed || ctx.Err() != nil, t.fenced
 	c.releaseLocked(t)
 	c.mu.Unlock()
-	if err != nil && ctx.Err() == nil && !removed {
-		c.metrics.failures.Inc()
-		c.logger.Warn("checkpoint not saved, will be tried again", "topic", t.log.Topic(),
-			"partition", t.tp.Partition, "failures", failures, "err", err)
+	if err == nil || silent {
+		return
+	}
+	c.metrics.failures.Inc()
+	logger := c.logger.With("topic", t.log.Topic(), "partition", t.tp.Partition, "err", err)
+	if fenced {
+		logger.Error("checkpoint not saved, a newer process has taken it over")
+	} else {
+		logger.Warn("checkpoint not saved, will be tried again", "failures", failures)
 	}
 }
 

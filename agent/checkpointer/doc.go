@@ -12,8 +12,9 @@
 // Only what is below the last stable offset is saved. V4: each swap carries the agent's incarnation
 // and each entry its leader epoch, so that a process that was replaced saves nothing more. An object
 // is checked in the store before a ledger names it. V7: what a ledger stops needing is listed there
-// until a sweep has deleted it. V10: memory is two objects of about 32 MiB, two parts of as much and
-// two maps of Config.KeysBytesMax at once; Restore holds one part a partition, RestoresMax at once.
+// until a sweep has deleted it. V10: Config.LedgersMax ledgers and one large log are saved at once,
+// each with an object and a part of about 32 MiB, twice that while they grow, and a map of
+// Config.KeysBytesMax; Restore holds one part a partition, RestoresMax at once.
 //
 // # Concurrency
 //
@@ -24,9 +25,9 @@
 // # Failure
 //
 // A round that fails leaves what was saved before, and an object that the next sweep deletes; it is
-// tried again after a pause that doubles up to Config.RetryPauseMax. Damage in one log is that
-// log's failure alone. A bucket that is away for hours costs nothing but the age of what is unsaved,
-// which is a metric.
+// tried again after a pause that doubles up to Config.RetryPauseMax. A log that a newer process has
+// fenced is never saved again by this one. Damage in one log is that log's failure alone. A bucket
+// that is away for hours costs nothing but the age of what is unsaved, which is a metric.
 //
 // # Not here
 //

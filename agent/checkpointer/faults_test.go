@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -31,6 +32,8 @@ func TestRestoreEqualsTheLastValues(t *testing.T) {
 					}
 				case 3:
 					w.clean(l)
+				case 4:
+					w.expire(l)
 				default:
 					w.write(l)
 				}
@@ -182,7 +185,7 @@ func TestOldProcessIsFenced(t *testing.T) {
 func TestManyPartitionsShareObjectAndSwap(t *testing.T) {
 	t.Parallel()
 	store := faulty.New(mem.New())
-	w := newWorld(t, 1, store)
+	w := newWorldOf(t, rand.New(rand.NewPCG(1, 1)), store, 50)
 	round := func() map[faulty.Op]int {
 		for _, l := range w.logs {
 			w.append(l, oneRecord(t, "key", "value"))

@@ -21,14 +21,13 @@ import (
 	"github.com/varve-log/varve/internal/vfs"
 	"github.com/varve-log/varve/kafka"
 	"github.com/varve-log/varve/kafka/record"
-	"github.com/varve-log/varve/segment"
 )
 
 const partitionsMax = 4
 
 // world is an agent's process with some logs, the bucket, and what was written to each log.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	rng   *rand.Rand
 	store objstore.Store
 
@@ -57,6 +56,8 @@ type fakeLog struct {
 	seq     int32
 	// saved is the highest end that a Flush without an error has saved.
 	saved kafka.Offset
+	// start is the log start offset, as the manifest would have it.
+	start kafka.Offset
 }
 
 // written is a record, or where a transaction ended.
@@ -97,13 +98,17 @@ func logConfig() hotlog.Config {
 }
 
 func newWorld(t *testing.T, seed uint64, store objstore.Store) *world {
+	rng := rand.New(rand.NewPCG(seed, 77))
+	return newWorldOf(t, rng, store, 1+rng.IntN(partitionsMax))
+}
+
+func newWorldOf(t testing.TB, rng *rand.Rand, store objstore.Store, n int) *world {
 	w := &world{
-		t: t, rng: rand.New(rand.NewPCG(seed, 77)), store: store, files: hotlog.NewFileSet(0),
+		t: t, rng: rng, store: store, files: hotlog.NewFileSet(0),
 		fs: vfs.NewMem(), now: time.UnixMilli(1_700_000_000_000),
 	}
 	w.boot("disk-0")
 	change := cluster.CreateTopic{ID: catalog.NewTopicID(), Name: "t"}
-	n := 1 + w.rng.IntN(partitionsMax)
 	for range n {
 		change.Assignments = append(change.Assignments, []int32{1})
 	}
@@ -164,7 +169,8 @@ func (w *world) dir(l *fakeLog) string {
 // openLog opens what is on the disk and puts it into the checkpointer's care.
 func (w *world) openLog(l *fakeLog) {
 	var err error
-	l.Log, err = hotlog.Open(w.fs, w.dir(l), logConfig(), hotlog.Opening{}, w.deps())
+	l.Log, err = hotlog.Open(w.fs, w.dir(l), logConfig(),
+		hotlog.Opening{StartOffset: l.start, LogStartOffset: l.start}, w.deps())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -264,12 +270,27 @@ func (w *world) clean(l *fakeLog) {
 	}
 }
 
+// expire moves the log start, as retention or DeleteRecords do, and lets local segments go.
+func (w *world) expire(l *fakeLog) {
+	to := l.LogStartOffset() + kafka.Offset(w.rng.IntN(20))
+	l.start = min(to, l.LastStableOffset())
+	if err := l.SetLogStartOffset(l.start); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, _, err := l.Release(l.start); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // lastValues is what a reader of committed records below an offset ends up with.
 func (l *fakeLog) lastValues(end kafka.Offset) map[string]string {
 	out := map[string]string{}
 	for _, r := range l.history {
 		if r.offset >= end {
 			break
+		}
+		if r.offset < l.start {
+			continue
 		}
 		if r.value == "" {
 			delete(out, r.key)
@@ -288,7 +309,8 @@ func (w *world) flush(ctx context.Context) error {
 	}
 	err := w.saver.Flush(ctx)
 	for i, l := range w.logs {
-		if got := w.saver.SavedEnd(l.tp); err == nil && got < ends[i] {
+		gone := l.StartOffset() >= ends[i] // nothing of it is left to save
+		if got := w.saver.SavedEnd(l.tp); err == nil && got < ends[i] && !gone {
 			w.t.Fatalf("partition %d is saved up to %d, its last stable offset was %d", i, got, ends[i])
 		}
 		l.saved = max(l.saved, w.saver.SavedEnd(l.tp))
@@ -318,15 +340,18 @@ func (w *world) loseDisk() {
 		if found {
 			from := hotlog.Source{StartOffset: s.StartOffset()}
 			from.Read = func(add func([]byte) error) (hotlog.Image, error) {
-				return w.saver.Restore(w.t.Context(), s, add)
+				i, err := w.saver.Restore(w.t.Context(), s, add)
+				i.EndOffset, i.LogStartOffset = max(i.EndOffset, l.start), l.start
+				return i, err
 			}
 			if err := hotlog.Restore(w.fs, w.dir(l), logConfig(), from, w.deps()); err != nil {
 				w.t.Fatal(err)
 			}
 		}
 		w.openLog(l)
-		w.mustBe(l, s.EndOffset())
-		w.forgetAbove(l, s.EndOffset())
+		end := max(s.EndOffset(), l.start)
+		w.mustBe(l, end)
+		w.forgetAbove(l, end)
 	}
 }
 
@@ -351,65 +376,6 @@ func (w *world) forgetAbove(l *fakeLog, end kafka.Offset) {
 	l.history, l.open, l.seq = l.history[:n], nil, 0
 	for _, p := range l.Producers() {
 		l.seq = p.LastSequence + 1
-	}
-}
-
-// readAll reads a log as a consumer of committed records that keeps a table does.
-func readAll(t *testing.T, l *hotlog.Log) map[string]string {
-	t.Helper()
-	out := map[string]string{}
-	buf := make([]byte, 1<<20)
-	from, end := l.LocalLogStartOffset(), l.LogEndOffset()
-	aborted := l.AbortedIn(kafka.OffsetRange{Base: from, Next: end})
-	for from < end {
-		n, err := l.Read(buf, from, end)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n == 0 {
-			return out
-		}
-		for rest := buf[:n]; len(rest) > 0; {
-			b, after, err := record.Next(rest)
-			if err != nil {
-				t.Fatal(err)
-			}
-			rest = after
-			if b.NextOffset() <= from {
-				t.Fatalf("batch up to %d after offset %d", b.NextOffset(), from)
-			}
-			from = b.NextOffset()
-			if !b.IsControl() && !isAborted(b, aborted) {
-				fold(t, b, out)
-			}
-		}
-	}
-	return out
-}
-
-func isAborted(b record.Batch, aborted []segment.AbortedTxn) bool {
-	for _, a := range aborted {
-		if b.IsTransactional() && b.ProducerID() == a.ProducerID &&
-			a.FirstOffset <= b.BaseOffset() && b.BaseOffset() <= a.LastOffset {
-			return true
-		}
-	}
-	return false
-}
-
-func fold(t *testing.T, b record.Batch, out map[string]string) {
-	t.Helper()
-	it := b.Records(record.DefaultLimits())
-	defer it.Close()
-	for it.Next() {
-		if r := it.Record(); r.Value == nil {
-			delete(out, string(r.Key))
-		} else {
-			out[string(r.Key)] = string(r.Value)
-		}
-	}
-	if err := it.Err(); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -442,42 +408,4 @@ func (w *world) checkBucket() {
 func isLocal(err error) bool {
 	return errors.Is(err, hotlog.ErrCorrupt) || errors.Is(err, record.ErrCorrupt) ||
 		errors.Is(err, ErrDamaged)
-}
-
-const timeUnit = time.Millisecond
-
-func timeNow() time.Time { return time.Now() }
-
-func waitFor(t *testing.T, holds func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	ticker := time.NewTicker(timeUnit)
-	defer ticker.Stop()
-	for !holds() {
-		select {
-		case <-ctx.Done():
-			t.Fatal("waited in vain")
-		case <-ticker.C:
-		}
-	}
-}
-
-var noTime = hotlog.AppendOptions{AppendTime: kafka.NoTimestamp}
-
-func oneRecord(t *testing.T, key, value string) record.Batch {
-	t.Helper()
-	b := record.NewBuilder(record.None)
-	b.Append(1, []byte(key), []byte(value))
-	batch, err := b.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return batch
-}
-
-// history notes what a test appended to a log by hand.
-func (w *world) history(partition int, key, value string) {
-	l := w.logs[partition]
-	l.history = append(l.history, written{offset: l.LogEndOffset() - 1, key: key, value: value})
 }

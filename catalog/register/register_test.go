@@ -229,3 +229,34 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestASwapRaisesWhatTheHeadWants shuts older writers out from one head on, lost replies included.
+func TestASwapRaisesWhatTheHeadWants(t *testing.T) {
+	for _, f := range append(faulty.Faults(faulty.Put, true), faulty.None) {
+		store := faulty.New(mem.New())
+		newer := testConfig()
+		newer.WriterFormat = 2
+		old, r := New(store, "head", testConfig()), New(store, "head", newer)
+		h, err := old.Swap(t.Context(), Head{}, body("1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.FailCall(2, f)
+		h2, err := r.SwapSettledRaising(t.Context(), h, body("2"), 2)
+		if errors.Is(err, ErrConflict) { // the fault won: it was surely not written
+			h2, err = r.SwapSettledRaising(t.Context(), h2, body("2"), 2)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+		if got, err := old.Read(t.Context()); err != nil || got.MinWriter != 2 {
+			t.Fatalf("%s: %+v, %v", f, got, err)
+		}
+		if _, err := old.Swap(t.Context(), h2, body("3")); !errors.Is(err, ErrFormat) {
+			t.Fatalf("%s: an older writer: %v", f, err)
+		}
+		if h3, err := r.Swap(t.Context(), h2, body("3")); err != nil || h3.MinWriter != 2 {
+			t.Fatalf("%s: %+v, %v", f, h3, err)
+		}
+	}
+}
