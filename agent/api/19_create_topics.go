@@ -178,7 +178,8 @@ func (h *Handler) counted(topic NewTopic) (NewTopic, fault) {
 	case int(topic.ReplicationFactor) > len(live):
 		return topic, fault{codeReplication, fmt.Sprintf(
 			"Unable to replicate the partition %d time(s): The target replication factor of %d "+
-				"cannot be reached because only %d broker(s) are registered.",
+				"cannot be reached because only %d broker(s) are registered or some brokers have "+
+				"all their log directories cordoned.",
 			topic.ReplicationFactor, topic.ReplicationFactor, len(live))}
 	case topic.Partitions > s.TopicPartitionsMax:
 		return topic, fault{codePolicy, "Excessively large number of partitions per request."}
