@@ -11,5 +11,8 @@
 // sink may repeat lines that it had written and not yet committed, as file sinks do on Kafka too.
 // Connectors are created once: the worker must find them again in its topics.
 //
+// With -lose-disk the worker lives and the agent loses its disk, when the first part is through and
+// everything is sealed or in a checkpoint. Connectors, offsets and every line are there afterwards.
+//
 // With -bootstrap it runs against a broker that is there already, such as Apache Kafka.
 package main

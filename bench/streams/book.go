@@ -24,6 +24,7 @@ const (
 // book knows every order and what must come of it.
 type book struct {
 	orders int
+	next   int            // order to be written next
 	begun  int64          // timestamp of the first order in milliseconds
 	user   []int          // by order
 	want   map[string]int // orders by region@window
@@ -71,8 +72,8 @@ func (b *book) writeUsers(ctx context.Context, bootstrap string) error {
 	return nil
 }
 
-// writeOrders writes all orders at the rate given.
-func (b *book) writeOrders(ctx context.Context, bootstrap string, rate int) error {
+// writeOrders writes orders at the rate given until so many are written.
+func (b *book) writeOrders(ctx context.Context, bootstrap string, rate, until int) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.DefaultProduceTopic("orders"))
 	if err != nil {
 		return err
@@ -82,17 +83,17 @@ func (b *book) writeOrders(ctx context.Context, bootstrap string, rate int) erro
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	each := max(1, rate*int(tick)/int(time.Second))
-	for next := 0; next < b.orders; {
+	for b.next < until {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return fmt.Errorf("write orders: %w", ctx.Err())
 		}
 		var rs []*kgo.Record
-		for ; len(rs) < each && next < b.orders; next++ {
+		for ; len(rs) < each && b.next < until; b.next++ {
 			rs = append(rs, &kgo.Record{
-				Key: []byte(userKey(b.user[next])), Value: []byte(strconv.Itoa(next)),
-				Timestamp: time.UnixMilli(b.timestamp(next)),
+				Key: []byte(userKey(b.user[b.next])), Value: []byte(strconv.Itoa(b.next)),
+				Timestamp: time.UnixMilli(b.timestamp(b.next)),
 			})
 		}
 		if err := cl.ProduceSync(ctx, rs...).FirstErr(); err != nil {

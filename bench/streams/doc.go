@@ -11,5 +11,9 @@
 // the number of its orders without a gap and without a repetition. Both topics are read with
 // read_committed.
 //
+// With -lose-disk the application lives and the agent loses its disk, when half of the orders are
+// through and everything is sealed or in a checkpoint: nothing may be missing or doubled then either.
+// The application's own state is deleted after that, so that it comes from what the agent restored.
+//
 // With -bootstrap it runs against a broker that is there already, such as Apache Kafka.
 package main

@@ -21,10 +21,14 @@ func main() {
 	orders := flag.Int("orders", 30_000, "orders that are written")
 	rate := flag.Int("rate", 1000, "orders a second")
 	protocol := flag.String("group-protocol", "classic", "group.protocol of the application")
+	loseDisk := flag.Bool("lose-disk", false, "delete the agent's data directory in place of the kills")
 	flag.Parse()
 	err := jvm.Run(o, func(ctx context.Context, t *jvm.Target) error {
 		r := &run{Target: t, book: newBook(*orders), rate: *rate, protocol: *protocol}
-		return r.all(ctx)
+		if *loseDisk {
+			return r.all(ctx, r.disk)
+		}
+		return r.all(ctx, r.kills)
 	})
 	os.Exit(jvm.Exit(os.Stdout, "streams", err))
 }
@@ -41,7 +45,8 @@ type run struct {
 	app     *jvm.Process
 }
 
-func (r *run) all(ctx context.Context) (err error) {
+// all prepares what every run has, and takes the steps given while the application runs.
+func (r *run) all(ctx context.Context, steps func(context.Context) error) (err error) {
 	if r.project, err = r.Install(ctx, "streams", "bench", "streams"); err != nil {
 		return err
 	}
@@ -62,8 +67,16 @@ func (r *run) all(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { r.app.Kill() }()
+	if err := steps(ctx); err != nil {
+		return fmt.Errorf("%w\nthe application's log ends:\n%s", err, r.app.Tail())
+	}
+	return r.app.Stop()
+}
+
+// kills ends the application twice while orders are written.
+func (r *run) kills(ctx context.Context) error {
 	wrote := make(chan error, 1)
-	go func() { wrote <- r.book.writeOrders(ctx, r.Bootstrap, r.rate) }()
+	go func() { wrote <- r.book.writeOrders(ctx, r.Bootstrap, r.rate, r.book.orders) }()
 	for round := 1; round <= 2; round++ {
 		if err := r.killAt(ctx, round); err != nil {
 			return err
@@ -72,10 +85,42 @@ func (r *run) all(ctx context.Context) (err error) {
 	if err := <-wrote; err != nil {
 		return err
 	}
-	if err := r.check(ctx); err != nil {
-		return fmt.Errorf("%w\nthe application's log ends:\n%s", err, r.app.Tail())
+	return r.check(ctx)
+}
+
+// disk loses the agent's disk when half of the orders are through and saved, and then the state of
+// the application, which it restores from what the agent restored.
+func (r *run) disk(ctx context.Context) error {
+	half := r.book.orders / 2
+	if err := r.book.writeOrders(ctx, r.Bootstrap, r.rate, half); err != nil {
+		return err
 	}
-	return r.app.Stop()
+	if _, err := r.read(ctx, half); err != nil {
+		return err
+	}
+	topics := []string{"users", "orders", "enriched", "counts", "streams-app-counts-store-repartition"}
+	if err := r.LoseDisk(ctx, topics...); err != nil {
+		return err
+	}
+	fmt.Printf("streams: disk lost after %d of %d orders\n", half, r.book.orders)
+	most := half + half/2
+	if err := r.book.writeOrders(ctx, r.Bootstrap, r.rate, most); err != nil {
+		return err
+	}
+	if _, err := r.read(ctx, most); err != nil {
+		return err
+	}
+	r.app.Kill()
+	if err := os.RemoveAll(r.Path("state")); err != nil {
+		return err
+	}
+	if err := r.start(); err != nil {
+		return err
+	}
+	if err := r.book.writeOrders(ctx, r.Bootstrap, r.rate, r.book.orders); err != nil {
+		return err
+	}
+	return r.check(ctx)
 }
 
 // start runs the application.
@@ -93,7 +138,7 @@ func (r *run) start() (err error) {
 func (r *run) killAt(ctx context.Context, round int) error {
 	want := r.book.orders * round / 3
 	if _, err := r.read(ctx, want); err != nil {
-		return fmt.Errorf("before kill %d: %w\nthe application's log ends:\n%s", round, err, r.app.Tail())
+		return fmt.Errorf("before kill %d: %w", round, err)
 	}
 	r.app.Kill()
 	how := "on the state that it left"
