@@ -31,7 +31,7 @@ func (h *Handler) describeGroups(
 		case errors.Is(err, group.ErrGroupIDNotFound):
 			out.State = groupDead
 			if version >= describeNotFoundSince {
-				f := fault{groupCode(err), fmt.Sprintf("Group %s not found.", id)}
+				f := notDescribed(err, id, "classic")
 				out.ErrorCode, out.ErrorMessage = f.code, f.text()
 			}
 		case err != nil:
@@ -58,4 +58,12 @@ func describedGroup(id string, d *group.Described) kmsg.DescribeGroupsResponseGr
 		})
 	}
 	return out
+}
+
+// notDescribed is what the description of a group of a type ends with where there is none.
+func notDescribed(err error, id, wanted string) fault {
+	if errors.Is(err, group.ErrOtherGroupType) {
+		return fault{groupCode(err), fmt.Sprintf("Group %s is not a %s group.", id, wanted)}
+	}
+	return fault{groupCode(err), fmt.Sprintf("Group %s not found.", id)}
 }

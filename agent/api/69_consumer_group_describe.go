@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -40,7 +39,7 @@ func (h *Handler) describeConsumers(
 	}
 	switch {
 	case errors.Is(err, group.ErrGroupIDNotFound):
-		f := fault{groupCode(err), fmt.Sprintf("Group %s is not a consumer group.", id)}
+		f := notDescribed(err, id, "consumer")
 		out.ErrorCode, out.ErrorMessage = f.code, f.text()
 		return out
 	case err != nil:

@@ -14,7 +14,7 @@ func (m *Machine) ConsumerDescribe(_ time.Time, to coordinator.Token, id string)
 	if g := m.consumer(id, false); g != nil {
 		t.Answer(to, g.describe())
 	} else {
-		t.Refuse(to, ErrGroupIDNotFound)
+		t.Refuse(to, m.otherType(id))
 	}
 	return t.Effects
 }

@@ -35,7 +35,7 @@ func (m *Machine) Describe(_ time.Time, to coordinator.Token, id string) coordin
 	have, _ := m.lookup(id)
 	g, ok := have.(*classicGroup)
 	if !ok {
-		t.Refuse(to, ErrGroupIDNotFound)
+		t.Refuse(to, m.otherType(id))
 		return t.Effects
 	}
 	d := Described{Group: id, State: g.state(), ProtocolType: g.protocol}

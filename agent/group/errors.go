@@ -1,12 +1,18 @@
 package group
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	// ErrInvalidGroupID: the group id is empty where the request needs one.
 	ErrInvalidGroupID = errors.New("invalid group id")
 	// ErrGroupIDNotFound: no group has this id, or it is of another type than the request is for.
 	ErrGroupIDNotFound = errors.New("group id not found")
+	// ErrOtherGroupType: the group that was to be described is of another type. It is an
+	// ErrGroupIDNotFound.
+	ErrOtherGroupType = fmt.Errorf("%w: it is of another type", ErrGroupIDNotFound)
 	// ErrGroupNotEmpty: the group has members.
 	ErrGroupNotEmpty = errors.New("group is not empty")
 	// ErrGroupMaxSize: the group has as many members as it may have.

@@ -68,6 +68,14 @@ func (m *Machine) lookup(id string) (group, error) {
 	return nil, ErrGroupIDNotFound
 }
 
+// otherType says why a group that was looked for by its type was not found.
+func (m *Machine) otherType(id string) error {
+	if _, err := m.lookup(id); err != nil {
+		return err
+	}
+	return ErrOtherGroupType
+}
+
 // entryOf finds or makes the entry of an id.
 func (m *Machine) entryOf(id string) *entry {
 	e := m.groups[id]
