@@ -60,8 +60,12 @@ func (a *Agent) consumerConfigOf(id string) group.ConsumerConfig {
 	return consumerConfig(t.settings.ConsumerGroups.With(t.state.GroupConfigs(id)))
 }
 
-// newMemberID is a random UUID in Kafka's text form.
-func newMemberID() string { return catalog.NewTopicID().String() }
+// newMemberID is a random UUID (version 4) in the text form of Java's, as in Kafka's member ids.
+func newMemberID() string {
+	id := catalog.NewTopicID()
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
+}
 
 // groupTopics are the cluster's topics as groups see them.
 type groupTopics struct{ a *Agent }

@@ -67,6 +67,7 @@ func (a *app) root() *cli.Command {
 	root := noun("varve", "a Kafka-compatible log service on object storage",
 		a.agentCommand(),
 		a.topicCommand(),
+		a.groupCommand(),
 		a.produceCommand(),
 		a.consumeCommand(),
 		a.replayCommand(),

@@ -25,7 +25,8 @@ const (
 func (a *app) consumeCommand() *cli.Command {
 	return example(&cli.Command{
 		Name: "consume", Usage: "print the records of a topic", ArgsUsage: "TOPIC",
-		Description: "Ends at the records that were the last when it began, unless told to --follow.",
+		Description: "Ends at the records that were the last when it began, unless told to --follow. In a group, " +
+			"--from counts\nfor partitions of which the group has committed no offset.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{
 				Name: "from", Value: "earliest", Usage: "`WHERE` to begin: earliest, latest, an offset, a time",
@@ -34,12 +35,17 @@ func (a *app) consumeCommand() *cli.Command {
 			&cli.Int64Flag{Name: "count", Usage: "end after this `NUMBER` of records"},
 			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "wait for more at the end"},
 			&cli.StringFlag{Name: "key-separator", Usage: "print keys, and this `TEXT` after them"},
+			&cli.StringFlag{
+				Name:  "group",
+				Usage: "consume as a member of this `GROUP`: begin where it is, commit what is printed",
+			},
 			outputFlag("value", "json"), bootstrapFlag(),
 		},
 		Action: a.consume,
 	}, `varve consume flights --count 10
 varve consume flights --from 2001-03-01 -o json
-varve consume flights --from latest --follow --key-separator ' '`)
+varve consume flights --from latest --follow --key-separator ' '
+varve consume flights --group reports --follow`)
 }
 
 func (a *app) consume(ctx context.Context, cmd *cli.Command) error {
@@ -57,6 +63,9 @@ func (a *app) consume(ctx context.Context, cmd *cli.Command) error {
 	}
 	if cmd.Int64("count") < 0 {
 		return usagef(cmd, "--count %d is below 0", cmd.Int64("count"))
+	}
+	if cmd.IsSet("group") {
+		return a.consumeGroup(ctx, cmd, args[0], from)
 	}
 	client, err := connect(ctx, cmd, kgo.KeepControlRecords(),
 		kgo.FetchMaxBytes(consumeFetchBytes), kgo.FetchMaxPartitionBytes(consumePartitionBytes),
@@ -104,29 +113,60 @@ type consuming struct {
 	client *kgo.Client
 	topic  string
 	print  func(partition int32, r record.Record) error
+	// seen, if not nil, is called with what was printed, and with the control records in between.
+	seen func(*kgo.Record)
 	// left is how many records may still be printed; 0 is no bound.
 	left int64
 	// ends are where partitions end that are not done yet; nil when following.
 	ends map[int32]int64
 }
 
+// span is where a partition is read from, and where its ends were when that began.
+type span struct{ low, start, high int64 }
+
 // begin finds where to start and where to end, and starts fetching.
 func (c *consuming) begin(ctx context.Context, cmd *cli.Command, from position) error {
-	meta, err := oneTopic(ctx, c.client, c.topic)
+	spans, err := c.spans(ctx, cmd, from)
 	if err != nil {
 		return err
+	}
+	if !cmd.Bool("follow") {
+		c.ends = make(map[int32]int64)
+	}
+	offsets := make(map[int32]kgo.Offset, len(spans))
+	for p, s := range spans {
+		if c.ends != nil && s.start < s.high {
+			c.ends[p] = s.high
+		}
+		if c.ends == nil || s.start < s.high {
+			offsets[p] = kgo.NewOffset().At(s.start)
+		}
+	}
+	if len(offsets) > 0 {
+		c.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{c.topic: offsets})
+	}
+	return nil
+}
+
+// spans finds the ends of the chosen partitions, and the position between them.
+func (c *consuming) spans(
+	ctx context.Context, cmd *cli.Command, from position,
+) (map[int32]span, error) {
+	meta, err := oneTopic(ctx, c.client, c.topic)
+	if err != nil {
+		return nil, err
 	}
 	partitions, err := choosePartitions(cmd, meta)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	lows, err := listOffsets(ctx, c.client, c.topic, partitions, earliestTimestamp)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	highs, err := listOffsets(ctx, c.client, c.topic, partitions, latestTimestamp)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	starts := lows
 	switch {
@@ -135,32 +175,21 @@ func (c *consuming) begin(ctx context.Context, cmd *cli.Command, from position) 
 	case from.isTime:
 		starts, err = listOffsets(ctx, c.client, c.topic, partitions, int64(from.time))
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if !cmd.Bool("follow") {
-		c.ends = make(map[int32]int64)
-	}
-	offsets := make(map[int32]kgo.Offset, len(partitions))
+	spans := make(map[int32]span, len(partitions))
 	for _, p := range partitions {
-		start := starts[p]
+		s := span{low: lows[p], start: starts[p], high: highs[p]}
 		switch {
-		case from.isTime && start < 0: // no record is that young
-			start = highs[p]
+		case from.isTime && s.start < 0: // no record is that young
+			s.start = s.high
 		case from.special == "" && !from.isTime:
-			start = min(max(int64(from.offset), lows[p]), highs[p])
+			s.start = min(max(int64(from.offset), s.low), s.high)
 		}
-		if c.ends != nil && start < highs[p] {
-			c.ends[p] = highs[p]
-		}
-		if c.ends == nil || start < highs[p] {
-			offsets[p] = kgo.NewOffset().At(start)
-		}
+		spans[p] = s
 	}
-	if len(offsets) > 0 {
-		c.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{c.topic: offsets})
-	}
-	return nil
+	return spans, nil
 }
 
 func choosePartitions(cmd *cli.Command, topic kmsg.MetadataResponseTopic) ([]int32, error) {
@@ -218,6 +247,7 @@ func (c *consuming) printAll(fetches kgo.Fetches) (done bool, err error) {
 			delete(c.ends, r.Partition)
 		}
 		if r.Attrs.IsControl() {
+			c.saw(r)
 			continue
 		}
 		headers = headers[:0]
@@ -230,6 +260,7 @@ func (c *consuming) printAll(fetches kgo.Fetches) (done bool, err error) {
 		}); err != nil {
 			return true, err
 		}
+		c.saw(r)
 		if c.left > 0 {
 			if c.left--; c.left == 0 {
 				return true, nil
@@ -237,4 +268,10 @@ func (c *consuming) printAll(fetches kgo.Fetches) (done bool, err error) {
 		}
 	}
 	return false, nil
+}
+
+func (c *consuming) saw(r *kgo.Record) {
+	if c.seen != nil {
+		c.seen(r)
+	}
 }

@@ -1,6 +1,6 @@
 // Command varve is the whole of Varve in one binary: the agent, and the tools that talk to an agent
-// by the Kafka protocol (topic, produce, consume, bench) or to the bucket alone (replay, query,
-// catalog).
+// by the Kafka protocol (topic, group, produce, consume, bench) or to the bucket alone (replay,
+// query, catalog).
 //
 // Each verb lives in a file of its own and does three steps: flags, a configuration, a call into a
 // library. No behaviour that another program could want lives here.

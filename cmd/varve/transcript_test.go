@@ -58,6 +58,7 @@ func (s *session) startAgent() {
 	cfg := agent.DefaultConfig()
 	cfg.Listen, cfg.HTTP = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.DataDir = filepath.Join(s.dir, "agent")
+	cfg.Settings = map[string]string{"group.initial.rebalance.delay.ms": "0"}
 	cfg.Store = "file://" + filepath.ToSlash(filepath.Join(s.dir, "bucket"))
 	a, err := agent.Start(context.Background(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
