@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/varve-log/varve/kafka"
+	"github.com/varve-log/varve/segment"
 	"github.com/varve-log/varve/tiering/replay"
 )
 
@@ -220,10 +221,9 @@ func (c *cursor) give(d *Data, w whole) {
 	if len(w.records) > 0 {
 		run := c.run
 		run.Retain()
+		d.addAborted(abortedIn(run.Footer, kafka.OffsetRange{Base: d.Next, Next: w.next}))
 		d.Records = append(d.Records, w.records)
 		d.free = append(d.free, run.Release)
-		d.Aborted = append(d.Aborted,
-			abortedIn(run.Footer, kafka.OffsetRange{Base: d.Next, Next: w.next})...)
 		d.Next, c.next = w.next, w.next
 	}
 	c.rest = w.rest
@@ -232,5 +232,16 @@ func (c *cursor) give(d *Data, w whole) {
 		d.Next = c.next
 		c.run.Release()
 		c.run = nil
+	}
+}
+
+// addAborted lists the aborted transactions of the batches that come next, each once over all parts of an
+// answer: every segment lists those that reach into it, and a client that is told twice leaves out what
+// the producer commits afterwards.
+func (d *Data) addAborted(within []segment.AbortedTxn) {
+	for _, a := range within {
+		if len(d.Records) == 0 || a.FirstOffset >= d.Next {
+			d.Aborted = append(d.Aborted, a)
+		}
 	}
 }
