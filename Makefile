@@ -18,6 +18,8 @@ BIN := bin/varve
 FUZZTIME ?= 60s
 ROUNDS ?= 200
 STORE ?= file
+SEEDS ?= 20
+EOS_TIME ?= 2m
 
 .PHONY: help
 help: ## list the targets
@@ -69,6 +71,12 @@ demo: build ## three million flights, end to end; STORE=file, s3 or minio (the l
 .PHONY: crash
 crash: build ## kill -9 under load, ROUNDS times; SEED=n repeats one
 	$(GO) run ./bench/crash -varve $(BIN) -rounds $(ROUNDS) $(if $(SEED),-seed $(SEED))
+
+.PHONY: eos
+eos: build ## exactly-once under kill -9 of workers and agent: SEEDS seeds of EOS_TIME each; SEED=n repeats one
+	@mkdir -p bin
+	$(GO) build -o bin/eos ./bench/eos
+	bin/eos -varve $(BIN) -seeds $(SEEDS) -time $(EOS_TIME) $(if $(SEED),-seed $(SEED))
 
 .PHONY: compat
 compat: build ## the report card: every client library and Kafka's tools (installs them: Go, Python, npm, Maven)

@@ -28,6 +28,7 @@ var rows = []row{
 	{"pre-encoded", produceRow("pre-encoded", preEncoded)},
 	{"paced-20k", pacedRow("paced-20k", 20_000)},
 	{"paced-50k", pacedRow("paced-50k", 50_000)},
+	{"transactions", asRow((*bench).transactions)},
 	{"consume", asRow((*bench).consume)},
 	{"sealing", asRow((*bench).sealing)},
 	{"restart", asRow((*bench).restart)},

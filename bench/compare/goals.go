@@ -56,6 +56,7 @@ var goals = map[metric]goal{
 	{"produce-100b", cpuPerGB}:   aboveFloor(0.5),
 	{"pre-encoded", throughput}:  versus(false, 1.5),
 	{"pre-encoded", cpuPerGB}:    aboveFloor(0.5),
+	{"transactions", throughput}: versus(false, 1),
 	{"paced-50k", p99}:           versus(true, 1),
 	{"paced-50k", cpuPerGB}:      versus(true, 0.5),
 	{"consume", throughput}:      versus(false, 1),
