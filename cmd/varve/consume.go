@@ -25,8 +25,8 @@ const (
 func (a *app) consumeCommand() *cli.Command {
 	return example(&cli.Command{
 		Name: "consume", Usage: "print the records of a topic", ArgsUsage: "TOPIC",
-		Description: "Ends at the records that were the last when it began, unless told to --follow. In a group, " +
-			"--from counts\nfor partitions of which the group has committed no offset.",
+		Description: "Ends at the records that were the last when it began, unless told to --follow.\n" +
+			"In a group, --from counts for partitions of which the group has committed no offset.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{
 				Name: "from", Value: "earliest", Usage: "`WHERE` to begin: earliest, latest, an offset, a time",

@@ -17,7 +17,9 @@ func (a *app) groupCommand() *cli.Command {
 		a.groupDescribeCommand(),
 		a.groupResetCommand(),
 		a.groupDeleteCommand(),
-	), "varve group list\nvarve group describe reports\nvarve group reset reports --topic flights --to-earliest")
+	), `varve group list
+varve group describe reports
+varve group reset reports --topic flights --to-earliest`)
 }
 
 // errNoGroup tells that a group is not there, and what to do.

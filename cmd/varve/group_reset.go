@@ -26,8 +26,8 @@ func (a *app) groupResetCommand() *cli.Command {
 	flags = append(flags, resetFlags()...)
 	return example(&cli.Command{
 		Name: "reset", Usage: "move a group's committed offsets", ArgsUsage: "GROUP",
-		Description: "The group must have no members. Nothing is changed without --execute. Offsets beyond the " +
-			"ends of\na partition are moved to its ends.",
+		Description: "The group must have no members. Nothing is changed without --execute.\n" +
+			"Offsets beyond the ends of a partition are moved to its ends.",
 		Flags:  append(flags, bootstrapFlag(), outputFlag("table", "json")),
 		Action: a.groupReset,
 	}, `varve group reset reports --topic flights --to-earliest

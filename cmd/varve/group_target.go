@@ -23,7 +23,7 @@ func resetFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "to-latest", Usage: "behind the last record"},
 		&cli.Int64Flag{Name: "to-offset", Usage: "to this `OFFSET`"},
 		&cli.StringFlag{Name: "to-datetime", Usage: "to the first record at or after this `TIME`"},
-		&cli.StringFlag{Name: "by-duration", Usage: "to the first record of this last `TIME`: 90m, 2d, PT1H30M"},
+		&cli.StringFlag{Name: "by-duration", Usage: "to the first record of the last `TIME`: 90m, 2d"},
 		&cli.Int64Flag{Name: "shift-by", Usage: "by this `NUMBER` of offsets, back if below 0"},
 	}
 }
