@@ -139,7 +139,6 @@ func TestKcatRefusals(t *testing.T) {
 		"no such partition": {
 			"", "partition 7 does not exist", []string{"-C", "-t", "t", "-p", "7", "-e"},
 		},
-		"group": {"", "no group and no transaction coordinators", []string{"-G", "g", "t"}},
 	} {
 		_, errs, err := k.try(t, c.in, c.args...)
 		if err == nil || !strings.Contains(errs, c.want) {
