@@ -235,9 +235,9 @@ func (c *cursor) give(d *Data, w whole) {
 	}
 }
 
-// addAborted lists the aborted transactions of the batches that come next, each once over all parts of an
-// answer: every segment lists those that reach into it, and a client that is told twice leaves out what
-// the producer commits afterwards.
+// addAborted lists the aborted transactions of the batches that come next, each once over all parts of
+// an answer: every segment lists those that reach into it, and a client that is told twice leaves out
+// what the producer commits afterwards.
 func (d *Data) addAborted(within []segment.AbortedTxn) {
 	for _, a := range within {
 		if len(d.Records) == 0 || a.FirstOffset >= d.Next {
