@@ -61,9 +61,13 @@ func (h *Handler) writeMarkers(
 		t := kmsg.NewWriteTxnMarkersResponseMarkerTopic()
 		t.Topic = m.Topics[i].Topic
 		t.Partitions = make([]kmsg.WriteTxnMarkersResponseMarkerTopicPartition, len(m.Topics[i].Partitions))
+		seen := make(map[int32]bool, len(m.Topics[i].Partitions))
 		for j, p := range m.Topics[i].Partitions {
 			at := &t.Partitions[j]
-			at.Partition = p
+			if at.Partition = p; seen[p] {
+				continue // one marker is enough, and its answer tells
+			}
+			seen[p] = true
 			group.Go(func() error {
 				err := h.backend.WriteMarker(ctx, txn.Partition{Topic: t.Topic, Partition: p}, marker)
 				at.ErrorCode = markerCode(err)
