@@ -150,7 +150,40 @@ func (s *server) createMany(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return kerr.ErrorForCode(resp.Topics[0].ErrorCode)
+	if err := kerr.ErrorForCode(resp.Topics[0].ErrorCode); err != nil {
+		return err
+	}
+	return s.awaitPartitions(ctx, topic, manyPartitions)
+}
+
+// awaitPartitions returns when the metadata has so many partitions, each with a leader.
+func (s *server) awaitPartitions(ctx context.Context, topic string, want int) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = &topic
+		r := kmsg.NewPtrMetadataRequest()
+		r.Topics = append(r.Topics, t)
+		resp, err := r.RequestWith(ctx, s.cl)
+		if err != nil {
+			return err
+		}
+		led := 0
+		for _, p := range resp.Topics[0].Partitions {
+			if p.Leader >= 0 && p.ErrorCode == 0 {
+				led++
+			}
+		}
+		if led == want {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d partitions have a leader: %w", led, want, ctx.Err())
+		}
+	}
 }
 
 func (s *server) createSealed(ctx context.Context) error {

@@ -12,14 +12,14 @@ async function load(modules, bootstrap) {
   const from = name => require(require.resolve(name, { paths: [modules] }))
   const kafkajs = from('kafkajs')
   const snappy = from('kafkajs-snappy')
-  const lz4 = from('lz4js')
+  const lz4 = from('lz4-napi')
   const zstd = from('@bokuweb/zstd-wasm')
   await zstd.init()
   const { CompressionTypes: types, CompressionCodecs: codecs } = kafkajs
   codecs[types.Snappy] = snappy
   codecs[types.LZ4] = () => ({
-    compress: async encoder => Buffer.from(lz4.compress(encoder.buffer)),
-    decompress: async buffer => Buffer.from(lz4.decompress(buffer)),
+    compress: encoder => lz4.compressFrame(encoder.buffer),
+    decompress: buffer => lz4.decompressFrame(buffer),
   })
   codecs[types.ZSTD] = () => ({
     compress: async encoder => Buffer.from(zstd.compress(encoder.buffer, 3)),
