@@ -2,7 +2,6 @@ package hotlog
 
 import (
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 
@@ -11,8 +10,13 @@ import (
 	"github.com/varve-log/varve/kafka"
 )
 
-// cleanBuffer is how much a cleaning writes at once.
-const cleanBuffer = 1 << 20
+const (
+	// cleanBuffer is how much a cleaning writes at once.
+	cleanBuffer = 1 << 20
+	// cleanUnwritten is how much of that may wait to be on disk: with much more the system would let the
+	// appends of all logs wait for it.
+	cleanUnwritten = 4 << 20
+)
 
 // group is some neighbouring segments, segs[from:to] of a cleaning, that become one.
 type group struct {
@@ -116,17 +120,22 @@ func (c *cleaning) adopt(fresh *hotSegment, g group) {
 }
 
 func (c *cleaning) filterInto(
-	file io.WriterAt, fresh *hotSegment, g group, f *keys.Filter, interval int64,
+	file vfs.File, fresh *hotSegment, g group, f *keys.Filter, interval int64,
 ) error {
 	c.buf = c.buf[:0]
-	written := int64(0)
+	var written, awaited int64
 	flush := func() error {
 		if err := c.step(len(c.buf)); err != nil {
 			return err
 		}
 		_, err := file.WriteAt(c.buf, written)
+		vfs.StartWriteback(file, written, int64(len(c.buf)))
 		written += int64(len(c.buf))
 		c.buf = c.buf[:0]
+		if n := written - awaited - cleanUnwritten; n > 0 {
+			vfs.AwaitWriteback(file, awaited, n)
+			awaited += n
+		}
 		return err
 	}
 	for i := g.from; i < g.to; i++ {

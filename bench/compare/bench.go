@@ -31,6 +31,7 @@ var rows = []row{
 	{"transactions", asRow((*bench).transactions)},
 	{"consume", asRow((*bench).consume)},
 	{"sealing", asRow((*bench).sealing)},
+	{"cleaning", asRow((*bench).cleaning)},
 	{"restart", asRow((*bench).restart)},
 	{"requests", asRow((*bench).requests)},
 	{"cold", asRow((*bench).cold)},

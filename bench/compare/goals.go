@@ -32,21 +32,26 @@ const (
 
 // Names of the metrics of single rows.
 const (
-	diskSpeed      = "the disk alone, written with fsync, MB/s"
-	sealingOff     = "full rate, not sealing, MB/s"
-	sealingOn      = "full rate, sealing, MB/s"
-	halfP99Off     = "half rate, not sealing, p99 ms"
-	halfP99On      = "half rate, sealing, p99 ms"
-	backlogGrowth  = "half rate, growth of the backlog, part of what is produced"
-	coldAgent      = "through the agent, MB/s"
-	coldAgentOne   = "through the agent, one partition after another, MB/s"
-	coldReplay     = "varve replay -o raw, MB/s"
-	readyTime      = "ready, ms"
-	idleMemory     = "idle RSS, MB"
-	restartTime    = "ready after kill -9, s"
-	putsPerSegment = "PUTs per sealed segment, commit included"
-	getsToOpen     = "GETs to open a partition"
-	getsByTime     = "GETs to find one of 10^5 segments by time"
+	diskSpeed       = "the disk alone, written with fsync, MB/s"
+	sealingOff      = "full rate, not sealing, MB/s"
+	sealingOn       = "full rate, sealing, MB/s"
+	halfP99Off      = "half rate, not sealing, p99 ms"
+	halfP99On       = "half rate, sealing, p99 ms"
+	backlogGrowth   = "half rate, growth of the backlog, part of what is produced"
+	cleanSpeed      = "cleaning beside 20 k/s, MB/s"
+	cleanOffProduce = "paced 20 k/s, not cleaning, produce p99 ms"
+	cleanOnProduce  = "paced 20 k/s, cleaning, produce p99 ms"
+	cleanOffFetch   = "paced 20 k/s, not cleaning, fetch p99 ms"
+	cleanOnFetch    = "paced 20 k/s, cleaning, fetch p99 ms"
+	coldAgent       = "through the agent, MB/s"
+	coldAgentOne    = "through the agent, one partition after another, MB/s"
+	coldReplay      = "varve replay -o raw, MB/s"
+	readyTime       = "ready, ms"
+	idleMemory      = "idle RSS, MB"
+	restartTime     = "ready after kill -9, s"
+	putsPerSegment  = "PUTs per sealed segment, commit included"
+	getsToOpen      = "GETs to open a partition"
+	getsByTime      = "GETs to find one of 10^5 segments by time"
 )
 
 // goals by line. Where a line has none it is shown for what it tells.
@@ -66,6 +71,9 @@ var goals = map[metric]goal{
 	{"sealing", sealingOn}:       against(sealingOff, "of not sealing", false, 0.7),
 	{"sealing", halfP99On}:       against(halfP99Off, "of not sealing", true, 1.2),
 	{"sealing", backlogGrowth}:   plain(true, 0.05),
+	{"cleaning", cleanSpeed}:     plain(false, 100),
+	{"cleaning", cleanOnProduce}: against(cleanOffProduce, "of not cleaning", true, 2),
+	{"cleaning", cleanOnFetch}:   against(cleanOffFetch, "of not cleaning", true, 2),
 	{"cold", coldAgent}:          ofFloor(0.5),
 	{"cold", coldReplay}:         ofFloor(0.8),
 	{"start", readyTime}:         plain(true, 300),
