@@ -40,7 +40,7 @@ func runWorker(args []string) error {
 	s, err := kgo.NewGroupTransactSession(
 		kgo.SeedBrokers(*bootstrap), kgo.TransactionalID(fmt.Sprintf("eos-%d", *id)),
 		kgo.TransactionTimeout(10*time.Second), kgo.ConsumerGroup(group), kgo.ConsumeTopics(input),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.SessionTimeout(6*time.Second),
 		kgo.HeartbeatInterval(500*time.Millisecond), kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.DefaultProduceTopic(output), kgo.MetadataMinAge(50*time.Millisecond),
