@@ -21,7 +21,7 @@ const (
 	archived       = 3000 // records of compat.sealed in the bucket alone
 	sealedRecords  = 4000
 	manyPartitions = 10_000
-	topicsTimeMax  = 2 * time.Minute
+	topicsTimeMax  = 8 * time.Minute
 )
 
 // agentSettings make members of the consumer protocol as quick as the others, and groups begin at
