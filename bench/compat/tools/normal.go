@@ -25,7 +25,7 @@ var (
 	uuid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	// id is what may be a topic id or a member id of the new protocol: 16 bytes in base64.
 	id   = regexp.MustCompile(`\b[A-Za-z0-9_-]{22}(\b|$)`)
-	name = regexp.MustCompile(`^([A-Z][a-z]+)+$|^[A-Z_]+$|^[a-z_]+$`)
+	name = regexp.MustCompile(`^([A-Z][a-z]+)+$|^[A-Z_]+$|^[a-z_-]+$`)
 )
 
 // hideID replaces a word unless it is a name.

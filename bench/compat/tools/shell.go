@@ -94,7 +94,8 @@ records() {
   kafka-console-consumer --topic "$1" --from-beginning --timeout-ms 6000 \
     --formatter "org.apache.kafka.tools.consumer.$2" 2>&1 | sed 's/}{"key"/}\n{"key"/g' |
     sed -E 's/"(subscription|assignment)":"[^"]*"/"\1":"BYTES"/g
-      s/"(producerId|previousProducerId|nextProducerId)":[0-9]+/"\1":N/g'
+      s/"(producerId|previousProducerId|nextProducerId)":[0-9]+/"\1":N/g
+      s/}ERROR .*/}/'
 }
 # numbers: replaces all numbers, for figures that differ in every run.
 numbers() { sed -E 's/[0-9]+(\.[0-9]+)?/N/g'; }
