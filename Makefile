@@ -92,15 +92,24 @@ bench-compare: build ## Varve, Apache Kafka and a bare sink in turn (needs Java 
 
 .PHONY: streams
 streams: build ## a stateful Kafka Streams application, killed twice (needs Java and Maven)
-	$(GO) run ./bench/streams -varve $(BIN)
+	$(GO) run ./bench/streams -varve $(BIN) $(ARGS)
 
 .PHONY: connect
 connect: build ## Kafka Connect in distributed mode, file to file (needs Java and Maven)
-	$(GO) run ./bench/connect -varve $(BIN)
+	$(GO) run ./bench/connect -varve $(BIN) $(ARGS)
 
 .PHONY: mirror
 mirror: build ## MirrorMaker 2 from a real Apache Kafka (needs Java and Maven)
-	$(GO) run ./bench/mirror -varve $(BIN)
+	$(GO) run ./bench/mirror -varve $(BIN) $(ARGS)
+
+.PHONY: nightly
+nightly: ## what CI has no time for, one after another: about an hour and a half
+	$(MAKE) compat streams connect mirror
+	$(MAKE) streams connect ARGS=-lose-disk
+	$(MAKE) streams ARGS='-orders 300000 -rate 2500 -time 10m'
+	$(MAKE) eos
+	$(MAKE) crash
+	$(MAKE) fuzz FUZZ_APIS=each
 
 .PHONY: clean
 clean: ## remove what was built

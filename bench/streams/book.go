@@ -115,7 +115,7 @@ type tally struct {
 // read follows both results until each has so many records.
 func (r *run) read(ctx context.Context, want int) (*tally, error) {
 	t := &tally{book: r.book, enriched: map[int]bool{}, counts: map[string]int{}}
-	err := jvm.Follow(ctx, r.Bootstrap, runTime, []string{"enriched", "counts"},
+	err := jvm.Follow(ctx, r.Bootstrap, r.limit, []string{"enriched", "counts"},
 		func(rec *kgo.Record) bool {
 			t.wrong = t.see(rec)
 			return t.wrong != nil || len(t.enriched) >= want && t.counted >= want

@@ -12,7 +12,6 @@ import (
 
 const (
 	partitions = 4
-	runTime    = 4 * time.Minute
 )
 
 func main() {
@@ -22,9 +21,10 @@ func main() {
 	rate := flag.Int("rate", 1000, "orders a second")
 	protocol := flag.String("group-protocol", "classic", "group.protocol of the application")
 	loseDisk := flag.Bool("lose-disk", false, "delete the agent's data directory in place of the kills")
+	limit := flag.Duration("time", 4*time.Minute, "longest time of the whole run")
 	flag.Parse()
 	err := jvm.Run(o, func(ctx context.Context, t *jvm.Target) error {
-		r := &run{Target: t, book: newBook(*orders), rate: *rate, protocol: *protocol}
+		r := &run{Target: t, book: newBook(*orders), rate: *rate, protocol: *protocol, limit: *limit}
 		if *loseDisk {
 			return r.all(ctx, r.disk)
 		}
@@ -39,6 +39,7 @@ type run struct {
 	book     *book
 	rate     int
 	protocol string
+	limit    time.Duration
 
 	project jvm.Project
 	logging string
@@ -58,7 +59,7 @@ func (r *run) all(ctx context.Context, steps func(context.Context) error) (err e
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, runTime)
+	ctx, cancel := context.WithTimeout(ctx, r.limit)
 	defer cancel()
 	if err := r.book.writeUsers(ctx, r.Bootstrap); err != nil {
 		return err
