@@ -23,7 +23,7 @@ func (b *bench) transactions(ctx context.Context) error {
 		var m measured
 		l := load.DefaultTransactions()
 		l.Producers, l.Duration = lanes, b.seconds()
-		err = b.withTopic(ctx, t, lanes, func(topic string) error {
+		err = b.onTopic(ctx, t, lanes, func(topic string) error {
 			l.Addr, l.Topic = t.addr, topic
 			m, err = b.timed(ctx, t, l.Run)
 			return err
