@@ -156,7 +156,8 @@ func (s *server) createMany(ctx context.Context) error {
 	return s.awaitPartitions(ctx, topic, manyPartitions)
 }
 
-// awaitPartitions returns when the metadata has so many partitions, each with a leader.
+// awaitPartitions returns when the metadata has so many partitions, each with a leader, and the last
+// one answers, for which Kafka takes minutes longer.
 func (s *server) awaitPartitions(ctx context.Context, topic string, want int) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -176,7 +177,9 @@ func (s *server) awaitPartitions(ctx context.Context, topic string, want int) er
 			}
 		}
 		if led == want {
-			return nil
+			if _, err := s.listOffset(ctx, topic, int32(want-1), -1); err == nil {
+				return nil
+			}
 		}
 		select {
 		case <-tick.C:
