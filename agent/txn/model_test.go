@@ -15,6 +15,9 @@ import (
 // coordinator that crashes. Every history is checked for what a transaction promises.
 func TestRandomHistories(t *testing.T) {
 	seeds, steps := 20, 5000 // 10^5 operations
+	if testing.Short() {
+		seeds = 4
+	}
 	for seed := range uint64(seeds) {
 		s := newSimulation(t, seed)
 		for i := range steps {
