@@ -54,43 +54,47 @@ func decodeKey(key []byte) (string, error) {
 	if v, ok := versionOf(key); !ok || v != keyVersion {
 		return "", fmt.Errorf("%w: key version %d", ErrUnknownFormat, v)
 	}
-	k := kmsg.NewTxnMetadataKey()
-	if err := k.ReadFrom(key); err != nil {
-		return "", fmt.Errorf("%w: key: %w", ErrUnknownFormat, err)
-	}
-	return k.TransactionalID, nil
+	r := reader{b: key[2:]}
+	id := r.text()
+	return id, r.done("key")
 }
 
 // decode reads the state that a record holds.
 func decode(value []byte) (metadata, error) {
-	if v, ok := versionOf(value); !ok || v < 0 || v > valueVersionMax {
+	v, ok := versionOf(value)
+	if !ok || v < 0 || v > valueVersionMax {
 		return metadata{}, fmt.Errorf("%w: value version %d", ErrUnknownFormat, v)
 	}
-	v := kmsg.NewTxnMetadataValue()
-	if err := v.ReadFrom(value); err != nil {
-		return metadata{}, fmt.Errorf("%w: value: %w", ErrUnknownFormat, err)
-	}
-	state := State(v.State)
-	if state < Empty || state > CompleteAbort {
-		return metadata{}, fmt.Errorf("%w: state %d", ErrUnknownFormat, v.State)
-	}
-	m := metadata{
-		producer:   coordinator.Producer{ID: kafka.ProducerID(v.ProducerID), Epoch: v.ProducerEpoch},
-		previousID: kafka.ProducerID(v.PreviousProducerID),
-		nextID:     kafka.ProducerID(v.NextProducerID),
-		timeoutMs:  v.TimeoutMillis, state: state,
-		started: kafka.Timestamp(v.StartTimestamp), updated: kafka.Timestamp(v.LastUpdateTimestamp),
-		version: Version(v.ClientTransactionVersion),
-	}
-	if state == Empty {
-		return m, nil
-	}
-	for _, t := range v.Topics {
-		for _, p := range t.Partitions {
-			m.partitions = m.partitions.with(Partition{t.Topic, p})
+	r := reader{b: value[2:], flexible: v >= 1}
+	m := metadata{previousID: kafka.NoProducerID, nextID: kafka.NoProducerID}
+	m.producer = coordinator.Producer{ID: kafka.ProducerID(r.int64()), Epoch: r.int16()}
+	m.timeoutMs = r.int32()
+	m.state = State(r.int8())
+	for n := r.count(2); n > 0; n-- {
+		topic := r.text()
+		for k := r.count(4); k > 0; k-- {
+			m.partitions = m.partitions.with(Partition{topic, r.int32()})
 		}
+		r.tags(func(uint64, *reader) {})
 	}
-	return m, nil
+	m.updated, m.started = kafka.Timestamp(r.int64()), kafka.Timestamp(r.int64())
+	r.tags(func(tag uint64, value *reader) {
+		switch tag {
+		case 0:
+			m.previousID = kafka.ProducerID(value.int64())
+		case 1:
+			m.nextID = kafka.ProducerID(value.int64())
+		case 2:
+			m.version = Version(value.int16())
+		}
+	})
+	if m.state < Empty || m.state > CompleteAbort {
+		return metadata{}, fmt.Errorf("%w: state %d", ErrUnknownFormat, m.state)
+	}
+	if m.state == Empty {
+		m.partitions = nil
+	}
+	return m, r.done("value")
 }
 
 func versionOf(b []byte) (int16, bool) {
