@@ -106,6 +106,15 @@ not json
 	}
 }
 
+// Kafka's tools are several lines of one name, and made each other's topics before.
+func TestPrefixesDiffer(t *testing.T) {
+	p := plug{Client: "Kafka's tools", Version: "4.3.1"}
+	a, b := prefix(p, 1, 7), prefix(p, 2, 7)
+	if a == b || a != "kafka-s-tools-4-3-1-1-7" {
+		t.Errorf("prefixes %s and %s", a, b)
+	}
+}
+
 func TestDriverWithoutLinesFails(t *testing.T) {
 	p := plug{Client: "c", Version: "1", Table: "clients"}
 	results := complete(p, "all", []result{p.result("codecs", "pass", "")}, nil)

@@ -52,21 +52,17 @@ type job struct {
 func jobs(s *server, o options, plugs []plug) []job {
 	var all []job
 	run := time.Now().UnixMilli() % 1e9
-	prefix := func(p plug) string {
-		name := regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(p.name()), "-")
-		return fmt.Sprintf("%s-%d", name, run)
-	}
 	for _, scenario := range []string{"kip848", "group", "cooperative", "static"} {
-		for _, p := range plugs {
+		for i, p := range plugs {
 			if p.Missing != "" || p.Table != "clients" || !o.scenarios[scenario] {
 				continue
 			}
 			all = append(all, job{p, func(ctx context.Context) []result {
-				return []result{referee(ctx, s, p, scenario, prefix(p))}
+				return []result{referee(ctx, s, p, scenario, prefix(p, i, run))}
 			}})
 		}
 	}
-	for _, p := range plugs {
+	for i, p := range plugs {
 		switch {
 		case p.Missing != "":
 			all = append(all, job{p, func(context.Context) []result {
@@ -74,11 +70,17 @@ func jobs(s *server, o options, plugs []plug) []job {
 			}})
 		case p.Table != "clients" || anyOf(o.scenarios, plainScenarios):
 			all = append(all, job{p, func(ctx context.Context) []result {
-				return plain(ctx, s, o, p, prefix(p))
+				return plain(ctx, s, o, p, prefix(p, i, run))
 			}})
 		}
 	}
 	return all
+}
+
+// prefix is unique to the run and to the line of an install program: several may have one name.
+func prefix(p plug, line int, run int64) string {
+	name := regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(p.name()), "-")
+	return fmt.Sprintf("%s-%d-%d", strings.Trim(name, "-"), line, run)
 }
 
 func anyOf(set map[string]bool, names []string) bool {
