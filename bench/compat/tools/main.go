@@ -70,7 +70,10 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
+	prefix := o.prefix
+	for i, name := range names {
+		// Transcripts run side by side on one broker, and none has a prefix that begins another's.
+		o.prefix = fmt.Sprintf("%s-%02d", prefix, i)
 		if o.only != "" && o.only != name {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // prelude gives bash the tools by the names of Kafka's scripts, and helpers.
@@ -111,6 +112,9 @@ appender.stderr.layout.pattern = %p %m%n%ex{0}
 rootLogger.appenderRef.stderr.ref = stderr
 `
 
+// killTime is how long the output of a killed command is waited for.
+const killTime = 5 * time.Second
+
 // shell runs commands in a directory of its own.
 type shell struct {
 	dir string
@@ -145,6 +149,10 @@ func exists(path string) bool {
 func (s *shell) run(ctx context.Context, command string) string {
 	cmd := exec.CommandContext(ctx, "bash", "-c", prelude+command)
 	cmd.Env = s.env
+	// At the end of time all of a command's processes end, and not only bash.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = killTime
 	out, err := cmd.CombinedOutput()
 	text := strings.ReplaceAll(string(out), s.dir, "$W")
 	var status *exec.ExitError
