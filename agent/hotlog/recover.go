@@ -135,11 +135,17 @@ func (l *Log) readCheckpoint(name string) *checkpoint {
 	return nil
 }
 
-// fits checks a checkpoint against the files: the active segment is there, as long as it says, and
-// its last batch is whole.
+// fits checks a checkpoint against the files: no segment was cleaned since, the active one is there, as
+// long as it says, and its last batch is whole.
 func (l *Log) fits(c *checkpoint, ls listing) error {
 	if c.pending {
 		return nil // resume makes the files fit
+	}
+	for i := range c.segments {
+		id := c.segments[i].id()
+		if now := ls.newest(id.base); now.gen > id.gen && !slices.Contains(ls.logs, id) {
+			return fmt.Errorf("segment %d was cleaned since: %w", id.base, ErrCorrupt)
+		}
 	}
 	a := c.active()
 	if !slices.Contains(ls.logs, a.id()) {

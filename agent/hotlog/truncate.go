@@ -3,6 +3,7 @@ package hotlog
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/varve-log/varve/internal/vfs"
 	"github.com/varve-log/varve/kafka"
@@ -161,6 +162,11 @@ func (l *Log) cutFilesLocked(active *hotSegment, gone []*hotSegment, shortened *
 		return err
 	}
 	if err := l.writeStateLocked(true); err != nil {
+		return err
+	}
+	// With the durable checkpoint damaged the fast one would be believed, and what is appended next may
+	// look like what it speaks of.
+	if err := removeIfThere(l.files.fs, filepath.Join(l.files.dir, fastFile)); err != nil {
 		return err
 	}
 	if shortened != nil {
