@@ -175,7 +175,8 @@ func (c *Cleaner) giveBack() {
 func (c *Cleaner) clean(ctx context.Context, j job) {
 	began := time.Now()
 	c.pacer.set(j.settings.BytesPerSecond)
-	done, err := j.log.Clean(j.m, j.now, func(n int) error { return c.pacer.pace(ctx, n) })
+	turn := c.pacer.turn()
+	done, err := j.log.Clean(j.m, j.now, func(n int) error { return turn.pace(ctx, n) })
 	c.end(j, err)
 	c.report(ctx, j, done, time.Since(began), err)
 	select {

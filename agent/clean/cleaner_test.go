@@ -316,3 +316,21 @@ func TestMetricsAreNamedWell(t *testing.T) {
 		t.Error(problems, err)
 	}
 }
+
+// A cleaning takes half of the time at most, whatever the rate.
+func TestCleaningsRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p pacer
+		turn := p.turn()
+		began := time.Now()
+		for range 100 {
+			time.Sleep(3 * time.Millisecond) // work
+			if err := turn.pace(t.Context(), 1<<20); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began); took != 600*time.Millisecond {
+			t.Errorf("300 ms of work took %v", took)
+		}
+	})
+}

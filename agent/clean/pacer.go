@@ -3,13 +3,11 @@ package clean
 import (
 	"context"
 	"math"
-	"runtime"
 	"sync"
 	"time"
 )
 
-// pacer keeps the I/O of all cleanings below a rate. The zero value does not, but still lets others
-// run between two pieces of work.
+// pacer keeps the I/O of all cleanings below a rate. The zero value has no rate.
 type pacer struct {
 	mu   sync.Mutex
 	rate float64   // bytes a second; 0: no bound
@@ -25,10 +23,35 @@ func (p *pacer) set(bytesPerSecond float64) {
 	}
 }
 
+const (
+	// restShare is how long a cleaning rests for each time that it works: produce and fetch come first
+	// where cores are few and disks are slow. What slows it down makes it rest for longer.
+	restShare = 1
+	// restMin is the least rest worth a timer, restMax the longest at once.
+	restMin = time.Millisecond
+	restMax = 100 * time.Millisecond
+)
+
+// turn is the pace of one cleaning.
+type turn struct {
+	p     *pacer
+	since time.Time     // when it began to work
+	owed  time.Duration // of rest
+}
+
+// turn begins the pace of a cleaning.
+func (p *pacer) turn() *turn { return &turn{p: p, since: time.Now()} }
+
 // pace waits until n bytes may move, or for ctx to end.
-func (p *pacer) pace(ctx context.Context, n int) error {
-	runtime.Gosched() // produce and fetch come first where cores are few
-	if wait := p.reserve(n, time.Now()); wait > 0 {
+func (t *turn) pace(ctx context.Context, n int) error {
+	now := time.Now()
+	t.owed += restShare * now.Sub(t.since)
+	wait := t.p.reserve(n, now)
+	if t.owed >= restMin {
+		wait = max(wait, min(t.owed, restMax))
+		t.owed = 0
+	}
+	if wait > 0 {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		select {
@@ -36,6 +59,7 @@ func (p *pacer) pace(ctx context.Context, n int) error {
 		case <-ctx.Done():
 		}
 	}
+	t.since = time.Now()
 	return ctx.Err()
 }
 
