@@ -96,19 +96,24 @@ func run(ctx context.Context, o options) error {
 	return all.judge(o)
 }
 
-// card runs all clients against one server.
+// card runs all clients against one server, and Kafka's tools against another.
 func card(ctx context.Context, o options, plugs []plug, all *report) error {
-	s, err := serve(ctx, o)
+	s, err := serve(ctx, o, quickMembers...)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
+	plainServer, err := serve(ctx, o, startAtOnce)
+	if err != nil {
+		return err
+	}
+	defer plainServer.stop()
 	begun := time.Now()
 	if err := prepare(ctx, s, o); err != nil {
 		return fmt.Errorf("prepare topics: %w", err)
 	}
 	progress("topics are ready after %s", time.Since(begun).Round(time.Millisecond))
-	runJobs(ctx, o, jobs(s, o, plugs), all)
+	runJobs(ctx, o, jobs(s, plainServer, o, plugs), all)
 	progress("all clients after %s", time.Since(begun).Round(time.Second))
 	return nil
 }

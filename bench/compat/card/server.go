@@ -24,10 +24,13 @@ const (
 	topicsTimeMax  = 8 * time.Minute
 )
 
-// agentSettings make members of the consumer protocol as quick as the others, and groups begin at
-// once, as the peers' Kafka does.
-var agentSettings = []string{
-	"group.initial.rebalance.delay.ms=0",
+// startAtOnce has groups begin at once, as the peers' Kafka does.
+const startAtOnce = "group.initial.rebalance.delay.ms=0"
+
+// quickMembers make members of the consumer protocol as quick as the others. Kafka's tools print
+// settings, and get an agent of their own that has Kafka's defaults for these.
+var quickMembers = []string{
+	startAtOnce,
 	"group.consumer.session.timeout.ms=6000",
 	"group.consumer.min.session.timeout.ms=1000",
 	"group.consumer.heartbeat.interval.ms=500",
@@ -43,10 +46,10 @@ type server struct {
 	dir       string
 }
 
-func serve(ctx context.Context, o options) (*server, error) {
+func serve(ctx context.Context, o options, settings ...string) (*server, error) {
 	s := &server{bootstrap: o.kafka, varve: o.varve}
 	if o.kafka == "" {
-		if err := s.start(ctx); err != nil {
+		if err := s.start(ctx, settings); err != nil {
 			s.stop()
 			return nil, err
 		}
@@ -64,14 +67,14 @@ func serve(ctx context.Context, o options) (*server, error) {
 	return s, nil
 }
 
-func (s *server) start(ctx context.Context) error {
+func (s *server) start(ctx context.Context, settings []string) error {
 	dir, err := os.MkdirTemp("", "varve-compat-")
 	if err != nil {
 		return err
 	}
 	s.dir = dir
 	var args []string
-	for _, setting := range agentSettings {
+	for _, setting := range settings {
 		args = append(args, "--setting", setting)
 	}
 	s.agent, err = process.New(process.Config{

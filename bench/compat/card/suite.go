@@ -21,7 +21,7 @@ const (
 
 // suite runs franz-go's own integration tests from the nested module against a server of their own.
 func suite(ctx context.Context, o options) (result, error) {
-	s, err := serve(ctx, o)
+	s, err := serve(ctx, o, quickMembers...)
 	if err != nil {
 		return result{}, err
 	}
