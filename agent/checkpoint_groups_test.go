@@ -58,7 +58,7 @@ func TestGroupsAndTransactionsOutliveTheDisk(t *testing.T) {
 				}
 			}
 			done := transform(t, a, kversion.Tip(), true)
-			first := client(t, a, kgo.TransactionalID("tx"), kgo.DefaultProduceTopic("other"))
+			first := client(t, a, kgo.TransactionalID("tx"), version1(), kgo.DefaultProduceTopic("other"))
 			create(t, a, "other", 2)
 			if err := ended(t, first, "other", true, "one"); err != nil {
 				t.Fatal(err)
@@ -88,7 +88,7 @@ func TestGroupsAndTransactionsOutliveTheDisk(t *testing.T) {
 			if got := committedBy(t, a); !maps.Equal(got, offsets) {
 				t.Fatalf("offsets %v, want %v", got, offsets)
 			}
-			second := client(t, a, kgo.TransactionalID("tx"), kgo.DefaultProduceTopic("other"))
+			second := client(t, a, kgo.TransactionalID("tx"), version1(), kgo.DefaultProduceTopic("other"))
 			if err := ended(t, second, "other", true, "two"); err != nil {
 				t.Fatal(err)
 			}

@@ -39,7 +39,7 @@ func one(t *testing.T, c *kgo.Client, topic, value string) {
 func story(t *testing.T, a *Agent, topic string, commit bool) (before, after []string) {
 	t.Helper()
 	long := client(t, a, kgo.TransactionalID("long-"+topic))
-	short := client(t, a, kgo.TransactionalID("short-"+topic))
+	short := client(t, a, kgo.TransactionalID("short-"+topic), version1())
 	for i := range 5 {
 		v := fmt.Sprintf("before-%d", i)
 		if err := ended(t, short, topic, true, v); err != nil {
@@ -195,7 +195,7 @@ func TestTransactionsOverBothTiers(t *testing.T) {
 			if got := committedValues(t, a, "t", len(want)); !sameSet(got, want) {
 				t.Fatalf("on a new disk: %v", got)
 			}
-			c := client(t, a, kgo.TransactionalID("long-t"))
+			c := client(t, a, kgo.TransactionalID("long-t"), version1())
 			if err := ended(t, c, "t", true, "new"); err != nil {
 				t.Fatal(err)
 			}
@@ -235,7 +235,7 @@ func TestADiskLostInTheMiddleOfWhatWasSealed(t *testing.T) {
 	if got := offsetAtCommitted(t, a, "t"); got != end {
 		t.Fatalf("the last stable offset is %d, sealed is %d", got, end)
 	}
-	c := client(t, a, kgo.TransactionalID("other"))
+	c := client(t, a, kgo.TransactionalID("other"), version1())
 	if err := ended(t, c, "t", true, "new"); err != nil {
 		t.Fatal(err)
 	}
