@@ -32,6 +32,7 @@ type shard[M coordinator.Machine] struct {
 	parts     *Parts[M]
 	partition int32
 	log       api.Partition
+	loads     *sync.WaitGroup
 	gone      context.Context // ends when the lead is resigned
 	leave     context.CancelFunc
 
@@ -53,9 +54,11 @@ type outcome struct {
 	err   error
 }
 
-func newShard[M coordinator.Machine](p *Parts[M], partition int32, log api.Partition) *shard[M] {
+func newShard[M coordinator.Machine](
+	p *Parts[M], loads *sync.WaitGroup, partition int32, log api.Partition,
+) *shard[M] {
 	s := &shard[M]{
-		parts: p, partition: partition, log: log,
+		parts: p, partition: partition, log: log, loads: loads,
 		waiting: map[coordinator.Token]chan outcome{}, builder: record.NewBuilder(record.None),
 	}
 	s.gone, s.leave = context.WithCancel(context.Background())
@@ -306,7 +309,7 @@ func (s *shard[M]) failLocked(cause error) {
 		sentinel = coordinator.ErrNotCoordinator
 	}
 	s.stopLocked(fmt.Errorf("%w: %w", sentinel, cause))
-	go s.load()
+	s.loads.Go(s.load)
 }
 
 // armLocked sets the timer to when the machine wants to be called.

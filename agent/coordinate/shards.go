@@ -67,7 +67,7 @@ func (s *Shards[M]) Lead(partition int32, log api.Partition) {
 	if old := s.shards[partition]; old != nil {
 		old.resign()
 	}
-	sh := newShard(&s.parts, partition, log)
+	sh := newShard(&s.parts, &s.loads, partition, log)
 	s.shards[partition] = sh
 	s.loads.Go(sh.load)
 }
