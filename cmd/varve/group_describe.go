@@ -14,13 +14,14 @@ import (
 )
 
 type describedGroup struct {
-	Group    string            `json:"group"`
-	Type     string            `json:"type"`
-	State    string            `json:"state"`
-	Assignor string            `json:"assignor,omitempty"`
-	Lag      int64             `json:"lag"`
-	Members  []describedMember `json:"members"`
-	Offsets  []describedOffset `json:"offsets"`
+	Group    string `json:"group"`
+	Type     string `json:"type"`
+	State    string `json:"state"`
+	Assignor string `json:"assignor,omitempty"`
+	// Lag is over all partitions; null while one that holds records has no committed offset.
+	Lag     *int64            `json:"lag"`
+	Members []describedMember `json:"members"`
+	Offsets []describedOffset `json:"offsets"`
 }
 
 type describedMember struct {
@@ -106,6 +107,7 @@ func (g *describedGroup) addOffsets(ctx context.Context, client *kgo.Client) err
 		return err
 	}
 	g.Offsets = make([]describedOffset, 0, len(all))
+	total, complete := int64(0), true
 	for _, p := range all {
 		o := describedOffset{Topic: p.topic, Partition: p.partition, Member: owners[p]}
 		at, isCommitted := committed[p]
@@ -119,9 +121,14 @@ func (g *describedGroup) addOffsets(ctx context.Context, client *kgo.Client) err
 		if isCommitted && exists {
 			lag := max(end-at, 0)
 			o.Lag = &lag
-			g.Lag += lag
+			total += lag
 		}
+		// An empty partition has nothing to be behind of.
+		complete = complete && (o.Lag != nil || exists && end == 0)
 		g.Offsets = append(g.Offsets, o)
+	}
+	if complete {
+		g.Lag = &total
 	}
 	return nil
 }
@@ -133,8 +140,8 @@ func (p tp) compare(q tp) int {
 func (p tp) String() string { return fmt.Sprintf("%s:%d", p.topic, p.partition) }
 
 func (g *describedGroup) write(w io.Writer) error {
-	fmt.Fprintf(w, "group %s  type %s  state %s  assignor %s  members %d  lag %d\n",
-		g.Group, g.Type, g.State, cmp.Or(g.Assignor, "-"), len(g.Members), g.Lag)
+	fmt.Fprintf(w, "group %s  type %s  state %s  assignor %s  members %d  lag %v\n",
+		g.Group, g.Type, g.State, cmp.Or(g.Assignor, "-"), len(g.Members), known(g.Lag))
 	if len(g.Members) > 0 {
 		table := render.NewTable("MEMBER", "INSTANCE", "CLIENT", "HOST", "PARTITIONS")
 		for _, m := range g.Members {
